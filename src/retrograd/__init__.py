@@ -1,0 +1,74 @@
+"""Differentiate NumPy programs, and whole training runs exactly backwards."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from retrograd.adjoints import Reversible, Stored
+    from retrograd.autodiff import (
+        elementwise_grad,
+        grad,
+        hessian,
+        hvp,
+        jacobian,
+        jvp,
+        linearize,
+        tree,
+        value_and_grad,
+        value_of,
+        vjp,
+    )
+    from retrograd.optimizers import Adam, Momentum, per_leaf, per_step
+    from retrograd.training import Certificate, Diagnostics, train, train_in_floats
+
+# Loaded at first use, so that the command line's --help stays instant.
+_HOMES = {
+    "retrograd.autodiff": (
+        "elementwise_grad grad hessian hvp jacobian jvp linearize tree value_and_grad value_of vjp"
+    ),
+    "retrograd.adjoints": "Reversible Stored",
+    "retrograd.optimizers": "Adam Momentum per_leaf per_step",
+    "retrograd.training": "Certificate Diagnostics train train_in_floats",
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = [
+    "Adam",
+    "Certificate",
+    "Diagnostics",
+    "Momentum",
+    "Reversible",
+    "Stored",
+    "elementwise_grad",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "linearize",
+    "per_leaf",
+    "per_step",
+    "train",
+    "train_in_floats",
+    "tree",
+    "value_and_grad",
+    "value_of",
+    "vjp",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'retrograd' has no attribute {name!r}")
+    home = import_module(_HOME[name])
+    value = getattr(home, name, None) or import_module(f"{_HOME[name]}.{name}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

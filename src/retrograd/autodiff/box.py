@@ -1,0 +1,360 @@
+"""The face of a traced array: a `Box` behaves as the ndarray inside it does.
+
+Operators and methods call primitives; plain NumPy functions arrive through `__array_ufunc__` and
+`__array_function__`. What Python or NumPy would turn into a plain number behind our back
+(`float(x)`, `np.array([x])`) raises an error that names the cure.
+
+In-place code rebinds the box to a new value, so that everybody who holds it sees the change, as
+with an ndarray; the arrays of the caller are never written to. A `View` stands for a part of
+another box: it looks again when its base has changed, and what is written to it reaches the base.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from retrograd.autodiff.primitive import REGISTRY, Primitive, primitive_for
+from retrograd.autodiff.trace import Traced, value_of
+from retrograd.errors import DifferentiationError, InterceptionError, MissingRuleError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+def _get_item(x: Any, index: Any) -> Any:
+    return x[index]
+
+
+def _set_item(x: Any, index: Any, value: Any) -> Any:
+    changed = np.array(x)
+    changed[index] = value
+    return changed
+
+
+def _as_type(x: Any, dtype: Any) -> Any:
+    return x.astype(dtype) if hasattr(x, "astype") else np.asarray(x).astype(dtype)[()]
+
+
+set_item = primitive_for(_set_item)
+as_type = primitive_for(_as_type)
+
+
+class Box(Traced):
+    """A traced array or number."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]  # as for an ndarray, == is elementwise
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return getattr(self.value, "shape", ())
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        value = self.value
+        return value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
+
+    @property
+    def T(self) -> Any:  # noqa: N802  # ndarray's name
+        return REGISTRY[np.transpose](self)
+
+    @property
+    def real(self) -> Any:
+        return REGISTRY[np.real](self)
+
+    @property
+    def imag(self) -> Any:
+        return REGISTRY[np.imag](self)
+
+    @property
+    def flat(self) -> Any:
+        return REGISTRY[np.ravel](self)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: Any) -> Any:
+        return get_item(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.rebind(set_item(self, index, value))
+
+    def rebind(self, new: Any) -> None:
+        """Make this box stand for another value: what in-place code does."""
+        self.value, self.node, self.owner = new.value, new.node, new.owner
+
+    def astype(self, dtype: Any, **kwargs: Any) -> Any:
+        if np.dtype(dtype).kind not in "fc":
+            return value_of(self).astype(dtype, **kwargs)
+        return as_type(self, dtype)
+
+    def copy(self, order: str = "C") -> Any:
+        return np.copy(self)
+
+    def item(self, *args: Any) -> Any:
+        raise _intercepted("x.item()", "index it (x[0]) or reshape it (x.reshape(()))")
+
+    def tolist(self) -> Any:
+        if self.ndim == 0:
+            return self
+        return [row.tolist() if isinstance(row, Box) else row for row in self]
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __float__(self) -> float:
+        raise _intercepted(
+            "float(x), math.f(x) or an assignment into a plain array",
+            "use the function of retrograd.numpy or NumPy instead of math's, create arrays with "
+            "retrograd.numpy.array or stack,",
+        )
+
+    __complex__ = __float__
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise _intercepted(
+            "np.array([x, ...]) or np.asarray(x)",
+            "use retrograd.numpy.array, or np.stack and np.concatenate,",
+        )
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        out = kwargs.pop("out", (None,))
+        if method == "__call__" and ufunc in REGISTRY:
+            result = REGISTRY[ufunc](*inputs, **kwargs)
+        elif method == "reduce" and ufunc in REDUCTIONS:
+            result = REDUCTIONS[ufunc](*inputs, **{"axis": 0, **kwargs})
+        else:
+            raise _unknown(ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}")
+        return result if out == (None,) else _written(out[0], result)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function not in REGISTRY:
+            raise _unknown(getattr(function, "__name__", repr(function)))
+        out = kwargs.pop("out", None) if "out" in kwargs else None
+        result = REGISTRY[function](*args, **kwargs)
+        return result if out is None else _written(out, result)
+
+    def __repr__(self) -> str:
+        return f"Box({value_of(self)!r})"
+
+    def __str__(self) -> str:
+        return str(value_of(self))
+
+    def __format__(self, spec: str) -> str:
+        return format(value_of(self), spec)
+
+
+class View(Box):
+    """A box that stands for a part of another one, made by `primitive(base, *args)`."""
+
+    __slots__ = ("args", "base", "kwargs", "primitive", "seen")
+
+    def __init__(
+        self, box: Box, primitive: ViewPrimitive, base: Box, args: tuple[Any, ...], kwargs: Any
+    ) -> None:
+        super().__init__(box.value, box.node, box.owner)
+        self.primitive, self.base, self.args, self.kwargs = primitive, base, args, kwargs
+        self.seen = base.value
+
+    def rebind(self, new: Any) -> None:
+        self.base.rebind(self.primitive.write(self.base, new, *self.args, **self.kwargs))
+
+    def _fresh(self) -> None:
+        """Look again if the base has been rebound since."""
+        if self.base.value is not self.seen:
+            self.seen = self.base.value
+            new = Primitive.__call__(self.primitive, self.base, *self.args, **self.kwargs)
+            self.value, self.node, self.owner = new.value, new.node, new.owner
+
+
+def _fresh_slot(name: str) -> property:
+    slot = getattr(Traced, name)
+
+    def get(view: View) -> Any:
+        view._fresh()
+        return slot.__get__(view)
+
+    return property(get, slot.__set__)
+
+
+for _name in ("value", "node", "owner"):
+    setattr(View, _name, _fresh_slot(_name))
+
+
+class ViewPrimitive(Primitive):
+    """A primitive whose result may share memory with its first argument.
+
+    `write(base, new, *args)` is the base with `new` in the place that the view shows.
+    """
+
+    __slots__ = ("write",)
+
+    def __init__(self, function: Callable[..., Any], write: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self.write = write
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        result = super().__call__(*args, **kwargs)
+        base = args[0]
+        if isinstance(result, Box) and isinstance(base, Box) and _shares(result, base):
+            return View(result, self, base, args[1:], kwargs)
+        return result
+
+
+def view(function: Callable[..., Any], write: Callable[..., Any]) -> ViewPrimitive:
+    """Register `function` as one that shows a part of its first argument."""
+    primitive = REGISTRY[function] = ViewPrimitive(function, write)
+    return primitive
+
+
+get_item = view(_get_item, write=lambda base, new, index: set_item(base, index, new))
+
+
+def _shares(result: Box, base: Box) -> bool:
+    inner, outer = value_of(result), value_of(base)
+    if type(inner) is not np.ndarray or type(outer) is not np.ndarray:
+        return False
+    return inner.base is not None and np.may_share_memory(inner, outer)
+
+
+# ufunc.reduce(x, axis=0) on traced arrays; filled by rules/reductions.py
+REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {}
+
+
+def _written(out: Any, result: Any) -> Any:
+    """The effect of `out=`: the traced array that was handed in takes the result."""
+    if not isinstance(out, Box):
+        raise InterceptionError(
+            "a traced value was to be written into a plain array (out=, or a -= x with a plain "
+            "array a), which cannot hold a derivative. Write a = a - x, or create a inside the "
+            "function from traced values."
+        )
+    _assign(out, result)
+    return out
+
+
+def _assign(target: Box, result: Any) -> None:
+    """Rebind `target` in place under NumPy's rules: shape and dtype stay."""
+    if np.shape(result) != target.shape:
+        raise ValueError(
+            f"in-place operation: a result of shape {np.shape(result)} does not fit into an array "
+            f"of shape {target.shape}"
+        )
+    if result.dtype != target.dtype:
+        if not np.can_cast(result.dtype, target.dtype, "same_kind"):
+            raise TypeError(
+                f"in-place operation: cannot cast from {result.dtype} to {target.dtype}; write "
+                "x = x + y instead of x += y"
+            )
+        result = as_type(result, target.dtype)
+    target.rebind(result)
+
+
+def _intercepted(what: str, cure: str) -> InterceptionError:
+    return InterceptionError(
+        f"{what} of a traced value would drop its derivative: {cure} or take the plain value "
+        "deliberately with retrograd.value_of(x)."
+    )
+
+
+def _unknown(name: str) -> MissingRuleError:
+    return MissingRuleError(
+        f"{name} has no derivative rule. State one with retrograd.extend (primitive, defvjp, "
+        "defjvp), or apply it to the plain value, retrograd.value_of(x), if no derivative is meant."
+    )
+
+
+def _binary(name: str, ufunc: np.ufunc) -> None:
+    primitive = primitive_for(ufunc)
+
+    def forward(self: Box, other: Any) -> Any:
+        if not isinstance(other, Traced) or other.owner is self.owner:
+            return self.owner.apply(primitive, (self, other), {})
+        return primitive(self, other)
+
+    def reflected(self: Box, other: Any) -> Any:
+        return self.owner.apply(primitive, (other, self), {})
+
+    def in_place(self: Box, other: Any) -> Any:
+        if type(value_of(self)) is not np.ndarray:  # numbers are immutable
+            return primitive(self, other)
+        _assign(self, primitive(self, other))
+        return self
+
+    setattr(Box, f"__{name}__", forward)
+    setattr(Box, f"__r{name}__", reflected)
+    setattr(Box, f"__i{name}__", in_place)
+
+
+def _unary(name: str, ufunc: np.ufunc) -> None:
+    primitive = primitive_for(ufunc)
+    setattr(Box, f"__{name}__", lambda self: self.owner.apply(primitive, (self,), {}))
+
+
+def _comparison(name: str) -> None:
+    compare = getattr(operator, name)
+    setattr(Box, f"__{name}__", lambda self, other: compare(value_of(self), value_of(other)))
+
+
+def _method(name: str, function: Callable[..., Any]) -> None:
+    def method(self: Box, *args: Any, **kwargs: Any) -> Any:
+        return REGISTRY.get(function, function)(self, *args, **kwargs)
+
+    setattr(Box, name, method)
+
+
+def _shape_method(name: str, function: Callable[..., Any]) -> None:
+    def method(self: Box, *shape: Any, **kwargs: Any) -> Any:
+        if len(shape) == 1 and not isinstance(shape[0], int | np.integer):
+            shape = shape[0]
+        return REGISTRY[function](self, shape or None, **kwargs)
+
+    setattr(Box, name, method)
+
+
+_BINARY = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "truediv": np.true_divide,
+    "floordiv": np.floor_divide,
+    "mod": np.remainder,
+    "pow": np.power,
+    "matmul": np.matmul,
+}
+_UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute}
+_METHODS = (
+    "sum mean prod std var max min argmax argmin argsort any all ravel squeeze dot clip conj "
+    "cumsum swapaxes repeat diagonal trace take round nonzero"
+).split()
+
+for _name, _ufunc in _BINARY.items():
+    _binary(_name, _ufunc)
+for _name, _ufunc in _UNARY.items():
+    _unary(_name, _ufunc)
+for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
+    _comparison(_name)
+for _name in _METHODS:
+    _method(_name, getattr(np, _name))
+_method("flatten", lambda x, order="C": np.copy(np.ravel(x, order)))
+_shape_method("reshape", np.reshape)
+_shape_method("transpose", np.transpose)
+
+__all__ = ["REDUCTIONS", "Box", "View", "as_type", "get_item", "set_item", "view"]

@@ -1,0 +1,37 @@
+"""Forward mode: a trace whose nodes are tangents. It keeps nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from retrograd.autodiff.box import Box
+from retrograd.autodiff.tape import push_forward
+from retrograd.autodiff.trace import Trace, Traced, escaped
+
+if TYPE_CHECKING:
+    from retrograd.autodiff.primitive import Primitive
+
+
+class Dual(Trace):
+    """Every value carries its directional derivative along."""
+
+    __slots__ = ()
+
+    def apply(self, primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self.closed:
+            raise escaped("is used after its trace has ended")
+        values: list[Any] = []
+        active: list[tuple[int, Any]] = []
+        for argnum, arg in enumerate(args):
+            if isinstance(arg, Traced) and arg.owner is self:
+                values.append(arg.value)
+                active.append((argnum, arg.node))
+            else:
+                values.append(arg)
+        ans = primitive(*values, **kwargs)
+        if not primitive.differentiable:
+            return ans
+        tangent = push_forward(primitive, active, ans, values, kwargs)
+        if primitive.outputs:
+            return tuple(Box(a, t, self) for a, t in zip(ans, tangent, strict=True))
+        return Box(ans, tangent, self)

@@ -1,0 +1,209 @@
+"""Primitives: functions with derivative rules, and the four ways to state a rule.
+
+A rule is a plain function in plain NumPy; applied to traced values it is itself traced, and that
+is how derivatives of derivatives come about. `ans` is the value of the function, `g` a cotangent.
+
+    vjps[i](g, ans, *args, **kwargs) -> cotangent of argument i     (reverse mode)
+    jvps[i](d, ans, *args, **kwargs) -> tangent of the result       (forward mode), d in place i
+
+`elementwise`, `linear` and `multilinear` state both at once; `rule` states them apart.
+"""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from retrograd.autodiff.trace import Traced, innermost
+from retrograd.errors import MissingRuleError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Rule = Callable[..., Any]
+
+# From a NumPy function to what stands for it on traced values: a primitive, or a function that
+# rearranges its arguments and calls one.
+REGISTRY: dict[Any, Callable[..., Any]] = {}
+
+
+class Primitive:
+    """A function with derivative rules; called like the function itself.
+
+    Args:
+        function: what computes the value, on plain arguments.
+        differentiable: False for functions whose derivative is zero wherever it exists (`floor`,
+            comparisons): their results are plain values.
+        outputs: True for a function that returns a tuple of arrays.
+    """
+
+    __slots__ = ("differentiable", "function", "jvps", "name", "outputs", "pullback", "vjps")
+
+    def __init__(
+        self, function: Callable[..., Any], *, differentiable: bool = True, outputs: bool = False
+    ) -> None:
+        self.function = function
+        self.name: str = getattr(function, "__name__", repr(function))
+        self.differentiable = differentiable
+        self.outputs = outputs
+        self.vjps: Sequence[Rule] | Everywhere = ()
+        self.jvps: Sequence[Rule] | Everywhere = ()
+        # In place of `vjps`: `pullback(argnums, g, ans, *args)`, the cotangents of all of them.
+        self.pullback: Rule | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        trace = innermost(args)
+        if kwargs and any(isinstance(value, Traced) for value in kwargs.values()):
+            return self(*self._positional(args, kwargs))
+        if trace is None:
+            return self.function(*args, **kwargs)
+        if kwargs and self.differentiable:
+            self._check_keywords(kwargs)
+        return trace.apply(self, args, kwargs)
+
+    def _check_keywords(self, kwargs: dict[str, Any]) -> None:
+        """Refuse a keyword that the derivative rule does not know, before it is ignored."""
+        known = inspect.signature(self.vjps[0]).parameters.values() if len(self.vjps) else ()
+        if any(p.kind is p.VAR_KEYWORD for p in known):
+            return
+        for unknown in kwargs.keys() - {p.name for p in known}:
+            raise MissingRuleError(
+                f"{self.name}: no derivative rule covers the keyword {unknown}=. Leave it out, or "
+                "apply the function to plain values (retrograd.value_of)."
+            )
+
+    def _positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """All arguments by position, so that rules find traced keyword arguments by number."""
+        bound = inspect.signature(self.function).bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound.args
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+
+class Everywhere:
+    """One rule for every argument, for functions of any number of arrays: `rule(argnum, ...)`."""
+
+    __slots__ = ("rule",)
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+
+    def __getitem__(self, argnum: int) -> Rule:
+        return partial(self.rule, argnum)
+
+    def __len__(self) -> int:
+        return 1 << 30
+
+
+def primitive_for(function: Callable[..., Any]) -> Primitive:
+    """The primitive of a function, registered at the first call."""
+    found = REGISTRY.get(function)
+    if not isinstance(found, Primitive):
+        found = REGISTRY[function] = Primitive(function)
+    return found
+
+
+def rule(
+    function: Callable[..., Any],
+    vjps: Sequence[Rule] | Everywhere,
+    jvps: Sequence[Rule] | Everywhere,
+) -> Primitive:
+    """State both modes of a function apart, one rule an argument."""
+    primitive = primitive_for(function)
+    primitive.vjps, primitive.jvps = vjps, jvps
+    return primitive
+
+
+def elementwise(function: Callable[..., Any], *partials: Rule | int) -> Primitive:
+    """A broadcasting function, by its partial derivatives `partial(ans, *args)`.
+
+    A partial may also be 1 or -1, for arguments that enter by themselves.
+    """
+    return rule(
+        function,
+        [_elementwise_vjp(i, partial) for i, partial in enumerate(partials)],
+        [_elementwise_jvp(partial) for partial in partials],
+    )
+
+
+def linear(function: Callable[..., Any], transpose: Rule) -> Primitive:
+    """A function linear in its first argument, by its transpose `(g, ans, x, ...)`."""
+    primitive = primitive_for(function)
+
+    def push(d: Any, ans: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+        return primitive(d, *args, **kwargs)
+
+    return rule(function, [transpose], [push])
+
+
+def multilinear(function: Callable[..., Any], *transposes: Rule) -> Primitive:
+    """A function linear in each of its first arguments apart, by one transpose an argument."""
+    primitive = primitive_for(function)
+
+    def push(argnum: int) -> Rule:
+        def jvp(d: Any, ans: Any, *args: Any, **kwargs: Any) -> Any:
+            return primitive(*args[:argnum], d, *args[argnum + 1 :], **kwargs)
+
+        return jvp
+
+    return rule(function, transposes, [push(i) for i in range(len(transposes))])
+
+
+def constant(*functions: Callable[..., Any]) -> None:
+    """Functions whose derivative is zero wherever it exists."""
+    for function in functions:
+        primitive_for(function).differentiable = False
+
+
+def match(g: Any, x: Any) -> Any:
+    """Undo broadcasting and promotion: a cotangent with the shape and dtype of `x`.
+
+    `x` was broadcast (and perhaps promoted) to the shape of `g` on the way forward; the transpose
+    sums over what was repeated, takes the real part for a real `x`, and casts back.
+    """
+    if type(g) is np.ndarray and type(x) is np.ndarray and g.shape == x.shape and g.dtype is x.dtype:
+        return g
+    shape = np.shape(x)
+    if np.shape(g) != shape:
+        g = _sum_to(g, shape)
+    wanted = getattr(x, "dtype", None)
+    given = getattr(g, "dtype", None)
+    if wanted is given or given is None:
+        return g
+    kind = wanted.kind if wanted is not None else ("c" if isinstance(x, complex) else "f")
+    if given.kind == "c" and kind != "c":
+        g = np.real(g)
+    if wanted is not None and kind in "fc" and g.dtype != wanted:
+        g = g.astype(wanted)
+    return g
+
+
+def _sum_to(g: Any, shape: tuple[int, ...]) -> Any:
+    lead = np.ndim(g) - len(shape)
+    if lead > 0:
+        g = np.sum(g, axis=tuple(range(lead)))
+    repeated = tuple(i for i, n in enumerate(shape) if n == 1 and np.shape(g)[i] != 1)
+    return np.sum(g, axis=repeated, keepdims=True) if repeated else g
+
+
+def _elementwise_vjp(argnum: int, partial: Rule | int) -> Rule:
+    if partial == 1:
+        return lambda g, ans, *args: match(g, args[argnum])
+    if partial == -1:
+        return lambda g, ans, *args: match(-g, args[argnum])
+    assert callable(partial)
+    return lambda g, ans, *args: match(g * partial(ans, *args), args[argnum])
+
+
+def _elementwise_jvp(partial: Rule | int) -> Rule:
+    if partial == 1:
+        return lambda d, ans, *args: d
+    if partial == -1:
+        return lambda d, ans, *args: -d
+    assert callable(partial)
+    return lambda d, ans, *args: d * partial(ans, *args)

@@ -1,0 +1,5 @@
+"""Derivative rules, one line a function, in files named after what they differentiate."""
+
+from retrograd.autodiff.rules import elementwise, indexing, products, reductions, shapes, special
+
+__all__ = ["elementwise", "indexing", "products", "reductions", "shapes", "special"]

@@ -1,0 +1,37 @@
+"""Special functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from retrograd.autodiff.primitive import primitive_for, rule
+from retrograd.autodiff.rules.reductions import _spread
+
+
+def _logsumexp(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    x = np.asarray(x)
+    top = np.max(x, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    with np.errstate(divide="ignore"):
+        ans = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return ans if keepdims else np.squeeze(ans, axis)[()]
+
+
+def _weights(ans: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """exp(x - logsumexp(x)): the softmax, and zeros where everything is -inf."""
+    level = _spread(ans, x, axis, keepdims)
+    return np.exp(x - np.where(np.isfinite(level), level, 0))
+
+
+def _logsumexp_vjp(g: Any, ans: Any, x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return _spread(g, x, axis, keepdims) * _weights(ans, x, axis, keepdims)
+
+
+def _logsumexp_jvp(d: Any, ans: Any, x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return np.sum(d * _weights(ans, x, axis, keepdims), axis=axis, keepdims=keepdims)
+
+
+logsumexp = primitive_for(_logsumexp)
+rule(_logsumexp, [_logsumexp_vjp], [_logsumexp_jvp])

@@ -1,0 +1,187 @@
+"""Reverse mode: a trace that records, and the two ways to walk through the record.
+
+A `Tape` notes every primitive that touches its values, in order of creation. `pull` walks it
+backwards and carries cotangents (reverse mode); `push` walks it forwards and carries tangents:
+the directional derivative of something that has already been evaluated. Both can be repeated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from retrograd.autodiff.box import Box
+from retrograd.autodiff.primitive import Primitive, rule
+from retrograd.autodiff.trace import Trace, Traced, escaped
+from retrograd.errors import MissingRuleError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# primitive, value, arguments, keyword arguments, and (argument number, node) of each parent.
+Entry = tuple[Primitive, Any, list[Any], dict[str, Any], list[tuple[int, int]]]
+
+
+class Tape(Trace):
+    """The record of one evaluation; a node is a position in it."""
+
+    __slots__ = ("entries",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entries: list[Entry | None] = []
+
+    def watch(self, value: Any) -> Box:
+        """A box for an input: what it touches from now on is recorded."""
+        self.entries.append(None)
+        return Box(value, len(self.entries) - 1, self)
+
+    def apply(self, primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self.closed:
+            raise escaped("is used after its trace has ended")
+        values: list[Any] = []
+        links: list[tuple[int, int]] = []
+        for argnum, arg in enumerate(args):
+            if isinstance(arg, Traced) and arg.owner is self:
+                values.append(arg.value)
+                links.append((argnum, arg.node))
+            else:
+                values.append(arg)
+        # On the first level there is no outer trace to ask.
+        evaluate = primitive.function if self.level == 1 else primitive
+        ans = evaluate(*values, **kwargs) if kwargs else evaluate(*values)
+        if not primitive.differentiable:
+            return ans
+        entries = self.entries
+        node = len(entries)
+        entries.append((primitive, ans, values, kwargs, links))
+        if primitive.outputs:
+            return self._parts(ans, node)
+        return Box(ans, node, self)
+
+    def _parts(self, ans: tuple[Any, ...], node: int) -> tuple[Box, ...]:
+        for index, part in enumerate(ans):
+            self.entries.append((_part, part, [ans, index], {}, [(0, node)]))
+        return tuple(Box(part, node + 1 + index, self) for index, part in enumerate(ans))
+
+    def pull(self, cotangents: dict[int, Any], *, consume: bool = False) -> dict[int, Any]:
+        """Cotangents of the inputs, given those of some nodes (both by node).
+
+        With `consume`, entries are let go as the walk passes them, and their memory with them.
+        """
+        entries = self.entries
+        last = max(cotangents, default=-1)
+        found: list[Any] = [None] * (last + 1)
+        for node, cotangent in cotangents.items():
+            found[node] = cotangent
+        summed: set[int] = set()  # nodes whose cotangent is an array of our own making
+        inputs: dict[int, Any] = {}
+        for node in range(last, -1, -1):
+            entry = entries[node]
+            g = found[node]
+            found[node] = None
+            if entry is None:
+                if g is not None:
+                    inputs[node] = g
+                continue
+            if consume:
+                entries[node] = None
+            if g is None:
+                continue
+            primitive, ans, args, kwargs, links = entry
+            if primitive.pullback is not None:
+                argnums = [argnum for argnum, _ in links]
+                together = iter(primitive.pullback(argnums, g, ans, *args, **kwargs))
+            else:
+                together = None
+            vjps = primitive.vjps
+            for argnum, parent in links:
+                if together is not None:
+                    c = next(together)
+                elif argnum >= len(vjps):
+                    raise missing(primitive, argnum, "reverse")
+                elif kwargs:
+                    c = vjps[argnum](g, ans, *args, **kwargs)
+                else:
+                    c = vjps[argnum](g, ans, *args)
+                p = found[parent]
+                if p is None:
+                    found[parent] = c
+                elif parent in summed and _addable(p, c):
+                    np.add(p, c, out=p)
+                else:
+                    found[parent] = add(p, c)
+                    summed.add(parent)
+        return inputs
+
+    def push(self, tangents: dict[int, Any]) -> dict[int, Any]:
+        """Tangents of all nodes that depend on the inputs, given those of inputs (by node)."""
+        found = dict(tangents)
+        for node, entry in enumerate(self.entries):
+            if entry is None:
+                continue
+            primitive, ans, args, kwargs, links = entry
+            active = [(argnum, found[parent]) for argnum, parent in links if parent in found]
+            if active:
+                found[node] = push_forward(primitive, active, ans, args, kwargs)
+        return found
+
+
+def push_forward(
+    primitive: Primitive,
+    active: Sequence[tuple[int, Any]],
+    ans: Any,
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+) -> Any:
+    """The tangent of a primitive's result from those of its arguments, `(argnum, tangent)`."""
+    total: Any = None
+    jvps = primitive.jvps
+    for argnum, tangent in active:
+        if argnum >= len(jvps):
+            raise missing(primitive, argnum, "forward")
+        total = add(total, jvps[argnum](tangent, ans, *args, **kwargs))
+    if not primitive.outputs and np.shape(total) != np.shape(ans):
+        total = np.broadcast_to(total, np.shape(ans))
+    return total
+
+
+def add(p: Any, c: Any) -> Any:
+    """The sum of two cotangents or tangents; None is zero, tuples are summed part by part."""
+    if p is None:
+        return c
+    if c is None:
+        return p
+    if type(p) is tuple:
+        return tuple(add(a, b) for a, b in zip(p, c, strict=True))
+    return p + c
+
+
+def missing(primitive: Primitive, argnum: int, mode: str) -> MissingRuleError:
+    """The error for a derivative that nobody has stated."""
+    return MissingRuleError(
+        f"{primitive.name} has no {mode}-mode derivative with respect to argument {argnum}. State "
+        "one with retrograd.extend.defvjp and defjvp, or pass a plain value there "
+        "(retrograd.value_of)."
+    )
+
+
+def _addable(p: Any, c: Any) -> bool:
+    return (
+        type(p) is np.ndarray
+        and type(c) is np.ndarray
+        and p.shape == c.shape
+        and p.dtype is c.dtype
+    )
+
+
+def _part_of(values: tuple[Any, ...], index: int) -> Any:
+    return values[index]
+
+
+_part = rule(
+    _part_of,
+    vjps=[lambda g, ans, values, i: tuple(g if j == i else None for j in range(len(values)))],
+    jvps=[lambda d, ans, values, i: d[i]],
+)

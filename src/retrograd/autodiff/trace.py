@@ -1,0 +1,101 @@
+"""What a trace is: values in boxes, and the level that says which trace is innermost.
+
+This file knows no array, no function and no mode. A *mode* is a subclass of `Trace` (`tape.py`
+records, `dual.py` pushes tangents along); a `Traced` value belongs to one trace, and its
+`value` may itself be a traced value of an outer trace, which is all that nesting needs.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from retrograd.errors import EscapedTraceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from retrograd.autodiff.primitive import Primitive
+
+# The level of the innermost running trace. A context variable, so that threads and coroutines
+# nest independently and an exception leaves nothing behind.
+_level: ContextVar[int] = ContextVar("retrograd_level", default=0)
+
+
+class Traced:
+    """A value inside a trace: `value` is what the program sees, `node` is the mode's own note."""
+
+    __slots__ = ("node", "owner", "value")
+
+    def __init__(self, value: Any, node: Any, owner: Trace) -> None:
+        self.value = value
+        self.node = node
+        self.owner = owner
+
+
+class Trace:
+    """One activation of a mode, alive inside the `with` block of `running`."""
+
+    __slots__ = ("closed", "level")
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.level = 0
+
+    def apply(self, primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Evaluate `primitive` on arguments of which at least one belongs to this trace."""
+        raise NotImplementedError
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Make this the innermost trace for the duration of the block."""
+        self.level = _level.get() + 1
+        token = _level.set(self.level)
+        try:
+            yield
+        finally:
+            _level.reset(token)
+            self.closed = True
+
+
+def innermost(args: tuple[Any, ...]) -> Trace | None:
+    """The innermost trace among the traced values in `args`, or None."""
+    found: Trace | None = None
+    for arg in args:
+        if isinstance(arg, Traced):
+            trace = arg.owner
+            if found is None or trace.level > found.level:
+                found = trace
+            elif trace is not found and trace.level == found.level:
+                raise escaped("is mixed with a value of another trace of the same depth")
+    return found
+
+
+def escaped(how: str) -> EscapedTraceError:
+    """The error for a traced value that outlived, or left, its trace."""
+    return EscapedTraceError(
+        f"a traced value {how}. It was probably stored outside the differentiated function (in a "
+        "global, an attribute or a list), or handed to another thread. Return it with "
+        "has_aux=True, store retrograd.value_of(x), or start threads with "
+        "contextvars.copy_context().run."
+    )
+
+
+def value_of(x: Any) -> Any:
+    """The plain value behind a traced one; anything else is returned as it is.
+
+    The result carries no derivative: use it for printing, logging and control flow.
+
+    Example:
+        >>> import retrograd as rg
+        >>> def f(x):
+        ...     print("x is", rg.value_of(x))
+        ...     return x * x
+        >>> rg.grad(f)(3.0)
+        x is 3.0
+        6.0
+    """
+    while isinstance(x, Traced):
+        x = x.value
+    return x

@@ -1,0 +1,127 @@
+"""NumPy, with derivatives by retrograd's own engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+import retrograd.numpy as rnp
+from retrograd.autodiff import linearize, tree, value_and_grad, value_of, vjp
+from retrograd.autodiff.primitive import Primitive, elementwise
+from retrograd.autodiff.trace import Traced
+from retrograd.errors import DifferentiationError
+
+__all__ = ["NumpyBackend"]
+
+
+def _root(x: Any) -> Any:
+    return np.sqrt(x)
+
+
+class NumpyBackend:
+    """What training asks of NumPy. Loss functions are called as `loss(w, hyper, step)`."""
+
+    name = "numpy"
+
+    flatten = staticmethod(tree.flatten)
+    unflatten = staticmethod(tree.unflatten)
+    leaf_names = staticmethod(tree.names)
+    value_of = staticmethod(value_of)
+    concatenate = staticmethod(rnp.concatenate)
+    broadcast_to = staticmethod(rnp.broadcast_to)
+    vjp = staticmethod(vjp)
+
+    # sqrt, with the derivative 0 at 0: what multiplies it in an optimizer's step vanishes there.
+    root = staticmethod(
+        elementwise(_root, lambda ans, x: np.where(ans == 0, 0.0, 0.5 / np.where(ans == 0, 1, ans)))
+    )
+
+    @staticmethod
+    def array(x: Any) -> Any:
+        """A float array, differentiably."""
+        x = rnp.array(x) if isinstance(x, list | tuple) else x
+        return x if isinstance(x, Traced) and x.ndim else rnp.reshape(_float(x), np.shape(x))
+
+    @staticmethod
+    def is_traced(x: Any) -> bool:
+        """Whether a derivative with respect to `x` may be asked for."""
+        return isinstance(x, Traced)
+
+    @staticmethod
+    def value_and_gradient(
+        loss: Callable[..., Any], w: Any, hyper: Any, step: int
+    ) -> tuple[Any, Any]:
+        """The loss and its gradient with respect to `w`."""
+        return value_and_grad(loss)(w, hyper, step)
+
+    @staticmethod
+    def linearized_gradient(
+        loss: Callable[..., Any], w: Any, active: Sequence[Any], rebuild: Any, step: int
+    ) -> tuple[Any, Callable[[Any], tuple[Any, Any]]]:
+        """The gradient at `w`, and how it changes.
+
+        Args:
+            loss: the loss.
+            w: the weights.
+            active: the leaves of the hyperparameters whose derivatives are wanted.
+            rebuild: makes the hyperparameters from `active`.
+            step: the step.
+
+        Returns:
+            `(gradient, push)`. `push(d)` is the pair of the Hessian's product with `d` (a container
+            like `w`) and, for each active leaf, the mixed second derivative's product with `d`.
+            The gradient has the bits that `value_and_gradient` gives, because both run the same
+            operations on the same arrays in the same order.
+        """
+
+        def active_loss(w: Any, active: Any) -> Any:
+            return loss(w, rebuild(active), step)
+
+        both = value_and_grad(active_loss, (0, 1) if active else (0,))
+
+        def gradients(w: Any) -> Any:
+            return both(w, list(active))[1]
+
+        result, push = linearize(gradients, w)
+
+        def along(direction: Any) -> tuple[Any, Any]:
+            pushed = push(direction)
+            return pushed[0], (pushed[1] if active else [])
+
+        return result[0], along
+
+    @staticmethod
+    def differentiable(
+        name: str, run: Callable[..., Any], sweep: Callable[..., Any], *inputs: Any
+    ) -> tuple[Any, ...]:
+        """Call `run(*inputs)`, which returns a tuple of arrays, as one operation of the engine.
+
+        Args:
+            name: for messages.
+            run: the forward computation.
+            sweep: `sweep(wanted, cotangents)`: the cotangents of the inputs with these numbers,
+                given those of the results (None for zero).
+            inputs: arrays, some of them traced.
+        """
+        primitive = Primitive(run, outputs=True)
+        primitive.name = name
+
+        def pullback(argnums: list[int], g: Any, ans: Any, *args: Any) -> Any:
+            if any(isinstance(x, Traced) for x in (*args, *g)):
+                raise DifferentiationError(
+                    f"{name} was differentiated twice: its backward sweep has no derivative of its "
+                    "own. Take one derivative through it, or apply the outer one to "
+                    "retrograd.value_of what enters it"
+                )
+            return sweep(argnums, g)
+
+        primitive.pullback = pullback
+        return primitive(*inputs)
+
+
+def _float(x: Any) -> Any:
+    if isinstance(x, Traced) or tree.is_float(x):
+        return x
+    return np.asarray(x, dtype=float)

@@ -1,0 +1,121 @@
+"""What a person can choose in an experiment: the values, their meaning, what makes no sense.
+
+The descriptions in the docstring are also the help texts of the command line. This module
+imports nothing but the standard library, so that asking for help stays instant.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from retrograd.errors import ArgumentError
+
+__all__ = ["AdjointName", "ScheduleSettings"]
+
+AdjointName = Literal["reversible", "stored"]
+
+
+@dataclass(frozen=True)
+class ScheduleSettings:
+    """Settings of the learned schedule (Maclaurin, Duvenaud & Adams 2015, section 3.1).
+
+    Attributes:
+        data: Data set: `mnist-10k` ships with the package (6,000 training, 2,000 validation and
+            2,000 test images); `mnist` is the full set (10,000 of each, as in the paper), found
+            in `$RETROGRAD_DATA` or downloaded once.
+        layers: Sizes of the hidden layers, in units, from the input upwards.
+        steps: Length of one training, in steps. Every step has its own rates and momenta.
+        batch: Size of the mini-batch that each step draws anew, in images.
+        meta_steps: How often the hyperparameters are moved along the hypergradient.
+        meta_rate: Rate of the meta-optimizer (Adam), in units of the log rates, logit momenta
+            and log scales that it moves.
+        seed: Seed of the first initial weights and mini-batches; each meta-step takes the next.
+        adjoint: How the sweep gets the states of training back: `reversible` runs training
+            exactly backwards, `stored` keeps every state in memory.
+        log_rate: Natural logarithm of every rate at the start.
+        momentum: Momentum of every step at the start, between 0 and 1.
+        log_scale: Natural logarithm of the standard deviation of the initial weights at the
+            start.
+        threads: Threads of the linear algebra (BLAS). More than one seldom pays at this size.
+
+    Example:
+        >>> ScheduleSettings(steps=10).validate()
+        >>> ScheduleSettings(momentum=1.0).validate()
+        Traceback (most recent call last):
+            ...
+        retrograd.errors.ArgumentError: --momentum is 1.0: give a number between 0 and 1, \
+both excluded, such as 0.5.
+    """
+
+    data: str = "mnist-10k"
+    layers: tuple[int, ...] = (50, 50, 50)
+    steps: int = 100
+    batch: int = 200
+    meta_steps: int = 50
+    meta_rate: float = 0.04
+    seed: int = 0
+    adjoint: AdjointName = "reversible"
+    log_rate: float = -1.0
+    momentum: float = 0.5
+    log_scale: float = -3.0
+    threads: int = 1
+
+    def validate(self) -> None:
+        """Refuse what makes no sense.
+
+        Raises:
+            ArgumentError: A setting is out of its range; the message names the option, the
+                value and the cure.
+        """
+        for name, (makes_sense, cure) in _RULES.items():
+            value = getattr(self, name)
+            if not makes_sense(value):
+                raise ArgumentError(f"{_option(name)} is {_shown(value)}: give {cure}.")
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " ".join(map(repr, value)) or "empty"
+    return repr(value)
+
+
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _real(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)
+
+
+def _sizes(value: Any) -> bool:
+    return isinstance(value, tuple) and bool(value) and all(_whole(size, 1) for size in value)
+
+
+_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "data": (
+        lambda v: isinstance(v, str) and bool(v),
+        "the name of a data set: mnist-10k or mnist",
+    ),
+    "layers": (_sizes, "at least one hidden layer, each of 1 unit or more, such as 50 50 50"),
+    "steps": (lambda v: _whole(v, 1), "a whole number of 1 or more"),
+    "batch": (lambda v: _whole(v, 1), "a whole number of 1 or more"),
+    "meta_steps": (lambda v: _whole(v, 1), "a whole number of 1 or more"),
+    "meta_rate": (lambda v: _real(v) and v > 0, "a positive, finite number, such as 0.04"),
+    "seed": (lambda v: _whole(v, 0), "a whole number of 0 or more"),
+    "adjoint": (lambda v: v in get_args(AdjointName), "one of " + ", ".join(get_args(AdjointName))),
+    "log_rate": (_real, "a finite number, such as -1"),
+    "momentum": (
+        lambda v: _real(v) and 0 < v < 1,
+        "a number between 0 and 1, both excluded, such as 0.5",
+    ),
+    "log_scale": (_real, "a finite number, such as -3"),
+    "threads": (lambda v: _whole(v, 1), "a whole number of 1 or more"),
+}

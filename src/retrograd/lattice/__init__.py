@@ -1,0 +1,14 @@
+"""The lattice: integers on which shrinking and adding are exactly reversible.
+
+Start with the README of this folder.
+"""
+
+from __future__ import annotations
+
+from retrograd.lattice.factors import rational as rational
+from retrograd.lattice.fingerprint import fingerprint as fingerprint
+from retrograd.lattice.fixed_point import FixedPoint as FixedPoint
+from retrograd.lattice.information_buffer import InformationBuffer as InformationBuffer
+from retrograd.lattice.layout import Layout as Layout
+
+__all__ = ["FixedPoint", "InformationBuffer", "Layout", "fingerprint", "rational"]

@@ -1,0 +1,75 @@
+"""Adam."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from retrograd.optimizers.optimizer import FRACTION, Interval, Optimizer
+from retrograd.optimizers.program import Program, add, decay
+
+__all__ = ["Adam"]
+
+
+def _move(
+    first: Any, second: Any, rate: Any, beta1: Any, beta2: Any, epsilon: Any, step: int, root: Any
+) -> Any:
+    first = first / (1 - beta1 ** (step + 1))
+    second = second / (1 - beta2 ** (step + 1))
+    return -rate * first / (root(second) + epsilon)
+
+
+@dataclass(frozen=True, eq=False)
+class Adam(Optimizer):
+    """Adaptive moment estimation:
+
+        m <- beta1 * m + (1 - beta1) * g
+        s <- beta2 * s + (1 - beta2) * g**2
+        w <- w - rate * (m / (1 - beta1**t)) / (sqrt(s / (1 - beta2**t)) + epsilon),  t = 1, 2, ...
+
+    Args:
+        rate: any finite number.
+        beta1: decay of the first moment, in [0, 1).
+        beta2: decay of the second moment, in [0, 1).
+        epsilon: above 0.
+        radix: binary digits after the point on the lattice, by slot: 44 for "weights", 50 for
+            "first" and "second" by default. A second moment below 2**-50 (gradients below 3e-8)
+            is rounded to zero, one of 4,096 or more (gradients of 64) is out of range.
+
+        Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
+
+    Example:
+        >>> import numpy as np
+        >>> import retrograd as rg
+        >>> loss = lambda w, hyper, step: np.sum((w - hyper) ** 2)
+        >>> w = rg.train(loss, np.zeros(2), np.ones(2), rg.Adam(rate=0.1), steps=100)
+        >>> bool(np.abs(w - 1).max() < 0.1)
+        True
+
+    References:
+        Kingma & Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.
+    """
+
+    rate: Any = 1e-3
+    beta1: Any = 0.9
+    beta2: Any = 0.999
+    epsilon: Any = 1e-8
+
+    program: ClassVar[Program] = Program(
+        slots=("first", "second"),
+        statements=(
+            decay("first", "beta1"),
+            add("first", lambda gradient, beta1: (1 - beta1) * gradient),
+            decay("second", "beta2"),
+            add("second", lambda gradient, beta2: (1 - beta2) * gradient * gradient),
+            add("weights", _move),
+        ),
+    )
+    domains: ClassVar[Mapping[str, Interval]] = {
+        "beta1": FRACTION,
+        "beta2": FRACTION,
+        "epsilon": Interval(0.0, math.inf, low_open=True),
+    }
+    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "first": 50, "second": 50}

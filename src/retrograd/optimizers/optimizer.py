@@ -1,0 +1,128 @@
+"""What every optimizer is: hyperparameters, slots, and a program of statements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+from retrograd.errors import ArgumentError
+from retrograd.optimizers.program import POSITION, Decay, Program
+
+__all__ = ["Interval", "Optimizer"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The numbers that a hyperparameter may take; infinite ends are open."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    low_open: bool = False
+    high_open: bool = False
+
+    def __contains__(self, x: float) -> bool:
+        above = x > self.low if self.low_open else x >= self.low
+        below = x < self.high if self.high_open else x <= self.high
+        return above and below and math.isfinite(x)
+
+    def __str__(self) -> str:
+        left = "(" if self.low_open or math.isinf(self.low) else "["
+        right = ")" if self.high_open or math.isinf(self.high) else "]"
+        return f"{left}{self.low:g}, {self.high:g}{right}"
+
+
+ANY = Interval()
+FRACTION = Interval(0.0, 1.0, high_open=True)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Optimizer:
+    """Base of the optimizers. A subclass is a frozen dataclass with
+
+    - a field for each hyperparameter that its statements read,
+    - `program`, its slots and statements,
+    - `domains`, the numbers that each hyperparameter may take (any finite one by default),
+    - `radixes`, the binary digits after the point of each slot on the lattice.
+
+    Attributes:
+        radix: other radixes than the default ones, by slot: fewer digits hold larger numbers.
+    """
+
+    radix: Mapping[str, int] = field(default_factory=dict)
+
+    program: ClassVar[Program]
+    domains: ClassVar[Mapping[str, Interval]] = {}
+    radixes: ClassVar[Mapping[str, int]] = {}
+
+    @property
+    def name(self) -> str:
+        """The optimizer's name, for messages."""
+        return type(self).__name__
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """The hyperparameters by name, as given."""
+        own = {f.name for f in fields(self)}
+        return {n: getattr(self, n) for n in self.program.hyperparameters if n in own}
+
+    def slot_radixes(self) -> dict[str, int]:
+        """The radix of each slot.
+
+        Raises:
+            ArgumentError: `radix` names a slot that the optimizer does not have.
+        """
+        unknown = set(self.radix) - set(self.program.all_slots)
+        if unknown:
+            raise ArgumentError(
+                f"radix: {self.name} has no slot {sorted(unknown)}; its slots are "
+                f"{list(self.program.all_slots)}"
+            )
+        return {**self.radixes, **self.radix}
+
+    def check(self, name: str, values: Any) -> None:
+        """Refuse hyperparameters outside their domain.
+
+        Args:
+            name: the hyperparameter.
+            values: the plain (rows, columns) array of it.
+
+        Raises:
+            ArgumentError: a value is outside the domain; the message names the first one.
+        """
+        domain = self.domains.get(name, ANY)
+        for extreme in (float(values.min()), float(values.max())):
+            if extreme not in domain:
+                raise ArgumentError(
+                    f"{name}: {extreme:g} was given to {self.name}; it must be a finite number in "
+                    f"{domain}"
+                )
+
+    def update(
+        self, slots: Mapping[str, Any], gradient: Any, hyper: Mapping[str, Any], step: int, root: Any
+    ) -> dict[str, Any]:
+        """One step in ordinary floating point: the program read without the lattice.
+
+        Args:
+            slots: the position ("weights") and the other slots, as arrays of one shape.
+            gradient: the gradient, of the same shape.
+            hyper: the hyperparameters of this step, numbers or arrays that broadcast.
+            step: the number of the step, from 0.
+            root: the square root of the array library.
+
+        Returns:
+            The new slots.
+        """
+        slots = dict(slots)
+        given = {**hyper, "gradient": gradient, "step": step, "root": root}
+        for statement in self.program.statements:
+            arguments = [slots[n] if n in slots else given[n] for n in statement.reads]
+            if isinstance(statement, Decay):
+                slots[statement.slot] = slots[statement.slot] * statement.factor(*arguments)
+            else:
+                slots[statement.slot] = slots[statement.slot] + statement.increment(*arguments)
+        return slots
+
+    def start(self, weights: Any) -> dict[str, Any]:
+        """The slots at the start: the position as given, zeros elsewhere."""
+        return {POSITION: weights, **{name: 0 * weights for name in self.program.slots}}

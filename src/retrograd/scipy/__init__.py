@@ -1,0 +1,1 @@
+"""Drop-ins for SciPy's functions: `import retrograd.scipy.special`."""

@@ -1,0 +1,11 @@
+"""The outer loop of learning hyperparameters: what it does and what it leaves on disk."""
+
+from __future__ import annotations
+
+from retrograd.study.records import Record as Record
+from retrograd.study.records import Recorder as Recorder
+from retrograd.study.records import holds_record as holds_record
+from retrograd.study.records import read as read
+from retrograd.study.records import summarize as summarize
+
+__all__ = ["Record", "Recorder", "holds_record", "read", "summarize"]

@@ -1,0 +1,7 @@
+"""Training as a differentiable function: the forward run, and the one sweep back."""
+
+from retrograd.training.diagnostics import Certificate, Diagnostics
+from retrograd.training.floats import train_in_floats
+from retrograd.training.train import train
+
+__all__ = ["Certificate", "Diagnostics", "train", "train_in_floats"]

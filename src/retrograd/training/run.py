@@ -1,0 +1,314 @@
+"""One training run on the lattice: the loop forwards, and the sweep back over it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrograd.adjoints import Adjoint, Memory
+from retrograd.errors import ArgumentError, NonFiniteError, ReversalError
+from retrograd.lattice import Layout
+from retrograd.optimizers import Decay, Optimizer
+from retrograd.training.columns import Row
+from retrograd.training.diagnostics import Certificate, Diagnostics
+from retrograd.training.state import State
+from retrograd.training.step import Step
+
+__all__ = ["Run"]
+
+Floats = NDArray[np.float64]
+
+# How many states are fingerprinted between the first and the last.
+_CHECKPOINTS = 16
+
+
+@dataclass
+class Run:
+    """A training run; `forward` and then, if a derivative is wanted, `sweep`.
+
+    The inputs of both are numbered: the leaves of the weights, then those of `hyper`, then the
+    tables of the optimizer's hyperparameters.
+
+    Attributes:
+        loss: `loss(w, hyper, step)`.
+        optimizer: whose program is run.
+        steps: how many steps.
+        adjoint: how the sweep gets the states back.
+        backend: the array library.
+        layout: the layout of the weights.
+        structure: the structure of the weights' container.
+        hyper_structure: the structure of the container of `hyper`.
+        tables: the names of the optimizer's hyperparameters, in order.
+        diagnostics: filled in.
+        differentiated: whether a sweep will follow.
+    """
+
+    loss: Callable[..., Any]
+    optimizer: Optimizer
+    steps: int
+    adjoint: Adjoint
+    backend: Any
+    layout: Layout
+    structure: Any
+    hyper_structure: Any
+    tables: Sequence[str]
+    diagnostics: Diagnostics
+    differentiated: bool
+
+    def forward(self, *inputs: Any) -> tuple[NDArray[Any], ...]:
+        """Train: the leaves of the weights after the last step."""
+        started = perf_counter()
+        self._take(inputs)
+        self.fingerprints: dict[int, int] = {}
+        self.diagnostics.losses.clear()
+        if self.differentiated:
+            self._preflight()
+        for t in range(self.steps):
+            self._note(t)
+            value, gradient = self._value_and_gradient(t)
+            self.diagnostics.losses.append(value)
+            self._step(t).forward(gradient)
+        self._note(self.steps)
+        self.bytes_kept, self.tape_bits = self.memory.nbytes, self.memory.tape_bits
+        self.diagnostics.seconds_forward = perf_counter() - started
+        return tuple(self.state.leaves("weights", self.dtypes))
+
+    def sweep(self, wanted: Sequence[int], cotangents: Sequence[Any]) -> list[Any]:
+        """The cotangents of the inputs numbered `wanted`, given those of the trained leaves.
+
+        Raises:
+            ReversalError: a state on the way back is not that of the forward run.
+            NonFiniteError: an adjoint is NaN or infinite.
+        """
+        started = perf_counter()
+        self._begin_sweep()
+        adjoint = self._start_adjoint(cotangents)
+        results = _Results(self, wanted)
+        self.diagnostics.adjoint_norms.clear()
+        self._compare(self.steps)
+        for t in reversed(range(self.steps)):
+            self._back(t, adjoint, results)
+            self._compare(t)
+        self._check_empty()
+        self.diagnostics.adjoint_norms.reverse()
+        self.diagnostics.seconds_sweep = perf_counter() - started
+        found = results.of(adjoint["weights"])
+        self.diagnostics.certificate = self._certificate()
+        return found
+
+    def _take(self, inputs: Sequence[Any]) -> None:
+        """Sort the numbered inputs, and put the weights on the lattice."""
+        leaves = len(self.layout)
+        end = len(inputs) - len(self.tables)
+        weights, self.hyper_leaves = inputs[:leaves], list(inputs[leaves:end])
+        self.values = dict(zip(self.tables, (np.asarray(x) for x in inputs[end:]), strict=True))
+        self.constants = {
+            name: Row(values[0], self.layout)
+            for name, values in self.values.items()
+            if len(values) == 1
+        }
+        self.dtypes = [np.asarray(leaf).dtype for leaf in weights]
+        self.hyper = self.backend.unflatten(self.hyper_structure, self.hyper_leaves)
+        self.state = State(self.layout, self.optimizer.slot_radixes())
+        self.state.set("weights", weights)
+        decayed = {
+            s.slot: None for s in self.optimizer.program.statements if isinstance(s, Decay)
+        }
+        self.memory: Memory = self.adjoint.memory(
+            self.layout, list(decayed), sweeps=self.differentiated
+        )
+        self.swept = False
+
+    def _step(self, t: int) -> Step:
+        rows = {
+            name: self.constants.get(name) or Row(values[t], self.layout)
+            for name, values in self.values.items()
+        }
+        return Step(t, self.optimizer, self.state, self.memory, rows, self.backend)
+
+    def _weights(self) -> Any:
+        return self.backend.unflatten(
+            self.structure, self.state.leaves("weights", self.dtypes)
+        )
+
+    def _value_and_gradient(self, t: int) -> tuple[float, Floats]:
+        value, gradient = self.backend.value_and_gradient(
+            self.loss, self._weights(), self.hyper, t
+        )
+        if self.backend.is_traced(value):
+            raise ArgumentError(
+                "loss: it uses a traced value that it was not handed (by closure), so its "
+                "derivative would be lost; pass that value to train as hyper"
+            )
+        if not math.isfinite(value):
+            raise NonFiniteError(
+                f"the loss is {float(value)} at step {t}: lower the rate or the scale of the "
+                "initial weights, or look for a division by zero or logarithm in the loss"
+            )
+        return float(value), self._flat(gradient)
+
+    def _flat(self, gradient: Any) -> Floats:
+        return self.layout.join(
+            self.backend.flatten(gradient)[0], np.empty(self.layout.size)
+        )
+
+    def _preflight(self) -> None:
+        """Evaluate the first gradient twice: an exact way back needs equal bits."""
+        if not self._is_repeatable(0):
+            raise ReversalError(
+                "the gradient at step 0, evaluated twice, differs in its bits, so training "
+                "cannot be run backwards: " + _STOCHASTIC
+            )
+
+    def _is_repeatable(self, t: int) -> bool:
+        _, once = self._value_and_gradient(t)
+        _, again = self._value_and_gradient(t)
+        return bool(np.array_equal(once.view(np.int64), again.view(np.int64)))
+
+    def _back(self, t: int, adjoint: dict[str, Floats], results: _Results) -> None:
+        """Undo step t and carry the adjoint over it, with one derivative of the gradient."""
+        push: Callable[[Any], tuple[Any, Any]] | None = None
+
+        def ask_gradient() -> Floats:
+            nonlocal push
+            gradient, push = self.backend.linearized_gradient(
+                self.loss,
+                self._weights(),
+                [self.hyper_leaves[i] for i in results.hyper],
+                self._rebuild(results.hyper),
+                t,
+            )
+            return self._flat(gradient)
+
+        gradient_bar = self._step(t).backward(
+            adjoint, ask_gradient, results.names, lambda name, bar: results.note(name, t, bar)
+        )
+        if push is not None:
+            parts = [
+                part.astype(dtype, copy=False)
+                for part, dtype in zip(self.layout.split(gradient_bar), self.dtypes, strict=True)
+            ]
+            along, mixed = push(self.backend.unflatten(self.structure, parts))
+            adjoint["weights"] = adjoint["weights"] + self._flat(along)
+            results.note_hyper(mixed)
+        self.diagnostics.adjoint_norms.append(float(np.linalg.norm(adjoint["weights"])))
+
+    def _rebuild(self, active: Sequence[int]) -> Callable[[Sequence[Any]], Any]:
+        def rebuild(values: Sequence[Any]) -> Any:
+            leaves = list(self.hyper_leaves)
+            for i, value in zip(active, values, strict=True):
+                leaves[i] = value
+            return self.backend.unflatten(self.hyper_structure, leaves)
+
+        return rebuild
+
+    def _begin_sweep(self) -> None:
+        if self.swept:
+            raise ReversalError(
+                "this run has been swept already, and a sweep uses up what the run kept: pull one "
+                "cotangent per run, or run train again"
+            )
+        self.swept = True
+
+    def _start_adjoint(self, cotangents: Sequence[Any]) -> dict[str, Floats]:
+        adjoint = {name: np.zeros(self.layout.size) for name in self.state.slots}
+        for span, cotangent in zip(self.layout.leaves, cotangents, strict=True):
+            if cotangent is not None:
+                adjoint["weights"][span] = np.reshape(cotangent, -1)
+        return adjoint
+
+    def _note(self, t: int) -> None:
+        """Fingerprint the state at the start, at the end, and at intervals."""
+        if self.differentiated and t % max(1, self.steps // _CHECKPOINTS) == 0 or t == self.steps:
+            self.fingerprints[t] = self.state.fingerprint()
+
+    def _compare(self, t: int) -> None:
+        if t in self.fingerprints and self.state.fingerprint() != self.fingerprints[t]:
+            later = [s for s in self.fingerprints if s > t]
+            raise ReversalError(
+                f"the sweep did not return to the forward run's state at step {t} (the state at "
+                f"step {min(later, default=t)} was right): {self._cause(t)}"
+            )
+
+    def _check_empty(self) -> None:
+        if not self.memory.is_empty():
+            raise ReversalError(
+                "the sweep came back to step 0, but what the run kept was not used up exactly: "
+                + _CHANGED
+            )
+
+    def _cause(self, t: int) -> str:
+        return _CHANGED if self._is_repeatable(t) else _STOCHASTIC
+
+    def _certificate(self) -> Certificate:
+        size, slots = self.layout.size, len(self.state.slots)
+        return Certificate(
+            steps=self.steps,
+            hashes_compared=len(self.fingerprints),
+            bytes_kept=self.bytes_kept,
+            bytes_trajectory=8 * slots * size * self.steps,
+            bits_per_element_step=self.tape_bits / (size * self.steps),
+        )
+
+
+_STOCHASTIC = (
+    "the loss is not a deterministic function of (w, hyper, step). Draw batches and noise from the "
+    "step and a seed (retrograd.data.minibatch, numpy.random.Philox), not from a global generator."
+)
+_CHANGED = (
+    "the gradient there is repeatable now, so something changed between the two passes: data or "
+    "weights written to in place, the number of BLAS threads, or the loss's own state. Keep them "
+    "fixed, or use adjoint=Stored()."
+)
+
+
+class _Results:
+    """The adjoints of the wanted inputs, summed over the steps."""
+
+    def __init__(self, run: Run, wanted: Sequence[int]) -> None:
+        self.run = run
+        self.wanted = wanted
+        leaves, hypers = len(run.layout), len(run.hyper_leaves)
+        self.hyper = [i - leaves for i in wanted if leaves <= i < leaves + hypers]
+        self.names = {run.tables[i - leaves - hypers] for i in wanted if i >= leaves + hypers}
+        self.tables = {name: np.zeros(run.values[name].shape) for name in self.names}
+        self.hyper_bars: list[Any] = [None] * len(self.hyper)
+
+    def note(self, name: str, t: int, bar: Floats) -> None:
+        """A part of the adjoint of an optimizer's hyperparameter at step t."""
+        table = self.tables[name]
+        table[t if len(table) > 1 else 0] += bar
+
+    def note_hyper(self, bars: Sequence[Any]) -> None:
+        """A part of the adjoint of the active leaves of `hyper`."""
+        self.hyper_bars = [
+            bar if old is None else old + bar
+            for old, bar in zip(self.hyper_bars, bars, strict=True)
+        ]
+
+    def of(self, weights: Floats) -> list[Any]:
+        """The adjoints in the order of `wanted`, given that of the initial weights."""
+        run, leaves = self.run, len(self.run.layout)
+        parts = run.layout.split(weights)
+        bars: list[Any] = []
+        for i in self.wanted:
+            if i < leaves:
+                bars.append(parts[i].astype(run.dtypes[i], copy=False))
+            elif i - leaves < len(run.hyper_leaves):
+                bars.append(self.hyper_bars[self.hyper.index(i - leaves)])
+            else:
+                bars.append(self.tables[run.tables[i - leaves - len(run.hyper_leaves)]])
+        for bar in bars:
+            if not np.all(np.isfinite(bar)):
+                raise NonFiniteError(
+                    "the adjoint is not finite: the derivative of the loss (or of the run, if it "
+                    "is chaotic over this many steps) is NaN or infinite. Look at the run's losses "
+                    "and adjoint_norms with diagnostics=retrograd.Diagnostics()"
+                )
+        return bars

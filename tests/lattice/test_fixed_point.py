@@ -1,0 +1,152 @@
+"""Fixed point: rounding to the nearest, ranges, and errors that say where."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrograd.errors import ArgumentError, LatticeOverflowError, NonFiniteError
+from retrograd.lattice import FixedPoint, Layout
+from retrograd.lattice.layout import BLOCK
+
+LONG = BLOCK + 10
+
+
+@given(st.integers(0, 61), st.lists(st.floats(-1, 1, exclude_min=True, exclude_max=True)))
+def test_quantize_rounds_to_the_nearest(radix: int, fractions: list[float]) -> None:
+    lattice = FixedPoint(radix)
+    x = np.array(fractions, float) * lattice.range
+    x = x[np.abs(x) < lattice.range]
+    wanted = [round(Fraction(v) * 2**radix) for v in x.tolist()]
+    assert lattice.quantize(x).tolist() == wanted
+
+
+@given(st.integers(0, 61), st.lists(st.integers(-(2**40), 2**40)))
+def test_halves_round_to_even(radix: int, halves: list[int]) -> None:
+    lattice = FixedPoint(radix)
+    x = np.array(halves, float) * (lattice.resolution / 2)
+    x = x[np.abs(x) < lattice.range]
+    wanted = [round(Fraction(v) * 2**radix) for v in x.tolist()]
+    assert lattice.quantize(x).tolist() == wanted
+
+
+@given(st.integers(0, 61), st.lists(st.integers(-(2**53), 2**53), min_size=1))
+def test_value_is_exact_and_quantize_returns(radix: int, numbers: list[int]) -> None:
+    lattice = FixedPoint(radix)
+    integers = np.array(numbers, np.int64)
+    values = lattice.value(integers)
+    assert [Fraction(v) for v in values.tolist()] == [Fraction(k, 2**radix) for k in numbers]
+    np.testing.assert_array_equal(lattice.quantize(values), integers)
+
+
+def test_both_ways_of_rounding_agree_at_their_border() -> None:
+    lattice = FixedPoint(0)
+    x = np.array([2.0**51 - 1.5, 2.0**51 - 0.5, -(2.0**51) + 0.5, 0.5, 1.5, -0.0])
+    small = [int(lattice.quantize(x[i : i + 1])[0]) for i in range(len(x))]
+    large = lattice.quantize(np.append(x, 2.0**60))[:-1]
+    assert small == large.tolist() == [round(v) for v in x.tolist()]
+
+
+def test_outputs_are_filled() -> None:
+    lattice = FixedPoint(10)
+    x = np.linspace(-3, 3, LONG)
+    integers, values = np.empty(LONG, np.int64), np.empty(LONG)
+    assert lattice.quantize(x, integers) is integers
+    np.testing.assert_array_equal(integers, np.rint(x * 1024))
+    assert lattice.value(integers, values) is values
+    np.testing.assert_array_equal(values, integers / 1024)
+
+
+@pytest.mark.parametrize("x", [np.float32(0.3), 0.3, 3, np.ones((2, 3)), np.arange(4)[::2]])
+def test_quantize_takes_any_real_array(x: object) -> None:
+    quantized = FixedPoint(20).quantize(x)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(quantized, np.rint(np.asarray(x, np.float64) * 2**20))
+
+
+def test_resolution_and_range() -> None:
+    lattice = FixedPoint(44)
+    assert lattice.resolution == 2.0**-44
+    assert lattice.range == 2.0**18
+
+
+@pytest.mark.parametrize("radix", [-1, 62, 1.5])
+def test_refuses_other_radices(radix: int) -> None:
+    with pytest.raises(ArgumentError, match=f"radix is {radix}; give a whole number from 0 to 61"):
+        FixedPoint(radix)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("index", [0, 3, LONG - 1])
+def test_quantize_refuses_what_is_not_finite(value: float, index: int) -> None:
+    x = np.zeros(LONG)
+    x[index] = value
+    x[-1] = value
+    layout = Layout([(3,), (LONG - 3,)], names=["W", "b"])
+    place = "W\\[0\\]" if index == 0 else f"b\\[{index - 3}\\]"
+    with pytest.raises(
+        NonFiniteError, match=rf"slot 'v', {place} at step 12, would be {value};.*Lower the rate"
+    ):
+        FixedPoint(44).quantize(x, slot="v", step=12, layout=layout)
+
+
+@pytest.mark.parametrize("value", [2.0**18, -(2.0**18), 1e300, -1e300])
+@pytest.mark.parametrize("index", [1, LONG - 1])
+def test_quantize_refuses_what_overflows(value: float, index: int) -> None:
+    x = np.zeros(LONG)
+    x[index] = value
+    with pytest.raises(LatticeOverflowError) as caught:
+        FixedPoint(44).quantize(x, slot="w", step=3, layout=Layout([(LONG,)], names=["W"]))
+    message = str(caught.value)
+    assert f"slot 'w', W[{index}] at step 3, would be {value:.6g}" in message
+    assert "magnitudes below 262144 at radix 44" in message
+    assert "smaller radix" in message
+
+
+def test_errors_without_context() -> None:
+    with pytest.raises(NonFiniteError, match="slot 'value', element 1, would be nan"):
+        FixedPoint(4).quantize([0.0, float("nan")])
+
+
+@given(st.lists(st.tuples(st.integers(-(2**61), 2**61), st.integers(-(2**61) + 1, 2**61 - 1))))
+def test_subtract_undoes_add(pairs: list[tuple[int, int]]) -> None:
+    integers, increment = np.array(pairs, np.int64).reshape(-1, 2).T.copy()
+    before, lattice = integers.copy(), FixedPoint(44)
+    assert lattice.add(integers, increment) is integers
+    assert integers.tolist() == [a + b for a, b in pairs]
+    lattice.subtract(integers, increment)
+    np.testing.assert_array_equal(integers, before)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("index", [0, LONG - 1])
+def test_add_refuses_overflow_and_leaves_the_slot(sign: int, index: int) -> None:
+    integers = np.arange(LONG)
+    increment = np.ones(LONG, np.int64)
+    integers[index], increment[index] = sign * (2**62 - 1), sign * (2**62 - 1)
+    before = integers.copy()
+    with pytest.raises(
+        LatticeOverflowError, match=rf"'w', leaf 0\[{index}\] at step 7, would be -?524288, outside"
+    ):
+        FixedPoint(44).add(integers, increment, slot="w", step=7, layout=Layout([(LONG,)]))
+    np.testing.assert_array_equal(integers, before)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_add_reaches_exactly_to_the_bound(sign: int) -> None:
+    lattice, edge = FixedPoint(0), np.array([sign * (2**62 - 2)])
+    assert lattice.add(edge, np.array([sign])).tolist() == [sign * (2**62 - 1)]
+    with pytest.raises(LatticeOverflowError):
+        lattice.add(edge, np.array([sign]))
+
+
+def test_refuses_complex_numbers_and_unfit_outputs() -> None:
+    lattice = FixedPoint(4)
+    with pytest.raises(ArgumentError, match="x has dtype complex128; the lattice holds real"):
+        lattice.quantize(np.zeros(2, complex))
+    for out in (np.empty(3, np.int64), np.empty(2, np.int32), np.empty(4, np.int64)[::2]):
+        with pytest.raises(ArgumentError, match=r"give a contiguous array of int64 and shape \(2,"):
+            lattice.quantize(np.zeros(2), out)  # type: ignore[arg-type]

@@ -1,0 +1,292 @@
+"""The information buffer: forward then reverse returns every slot and the buffer bit for bit."""
+
+from __future__ import annotations
+
+from math import log2
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from retrograd.errors import ArgumentError, NotReversibleError, ReversalError
+from retrograd.lattice import InformationBuffer, Layout, fingerprint, rational
+
+Integers = NDArray[np.int64]
+Factor = tuple[Integers, Integers]
+
+EXTREME = 2**62 - 1
+NINE_TENTHS: Factor = (np.array([9]), np.array([10]))
+HALF: Factor = (np.array([1]), np.array([2]))
+
+layouts = st.builds(
+    lambda shapes, block: Layout(shapes, block=block),
+    st.lists(st.sampled_from([(), (1,), (2, 3), (7,), (300,), (20, 20)]), min_size=1, max_size=5),
+    st.sampled_from([5, 64, 600, 32768]),
+)
+seeds = st.integers(0, 2**32 - 1)
+
+
+def draw_factor(rng: np.random.Generator, layout: Layout) -> Factor:
+    """A factor of any kind and size, exact powers of two and extremes among them."""
+    size = (1, len(layout), layout.size)[rng.integers(3)]
+    kind = rng.integers(4)
+    if kind == 0:
+        return rational(np.full(size, rng.choice([0.5, 0.9, 0.99, 0.999])))
+    if kind == 1:
+        return rational(rng.uniform(0.001, 0.999, size))
+    if kind == 2:
+        return np.ones(size, np.int64), np.full(size, 2**16)
+    denominator = rng.integers(2, 2**16, size, endpoint=True)
+    return rng.integers(1, denominator), denominator
+
+
+def draw_slot(rng: np.random.Generator, size: int) -> Integers:
+    """Integers of all magnitudes and both signs, up to the lattice's edges."""
+    slot = rng.integers(-EXTREME, EXTREME, size, endpoint=True) >> rng.integers(0, 62, size)
+    edges = rng.random(size) < 0.1
+    slot[edges] = rng.choice([EXTREME, -EXTREME, 0, 1, -1], edges.sum())
+    return slot
+
+
+def reference(c: int, digits: int, n: int, d: int) -> tuple[int, int]:
+    """The four lines, in integers without limits."""
+    digits = digits * d + c % d
+    c = c // d
+    c = c * n + digits % n
+    return c, digits // n
+
+
+@settings(max_examples=100)
+@given(layouts, seeds, st.integers(1, 40))
+def test_there_and_back_bit_for_bit(layout: Layout, seed: int, steps: int) -> None:
+    rng = np.random.default_rng(seed)
+    buffer, slot = InformationBuffer(layout), draw_slot(rng, layout.size)
+    states, digits, factors = [], [], []
+    for _ in range(steps):
+        factors.append(draw_factor(rng, layout))
+        states.append(slot.copy())
+        digits.append(buffer.digits.copy())
+        assert buffer.multiply(slot, *factors[-1]) is slot
+        assert buffer.digits.min() >= 0
+        assert buffer.digits.max() < 2**32
+    assert buffer.multiplications == steps
+    while factors:
+        assert buffer.undo(slot, *factors.pop()) is slot
+        np.testing.assert_array_equal(slot, states.pop())
+        np.testing.assert_array_equal(buffer.digits, digits.pop())
+    assert buffer.is_empty()
+    assert buffer.spilled_bytes == buffer.multiplications == 0
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(st.integers(1, 40), min_size=1, max_size=4),
+    st.lists(st.floats(0.01, 0.9999), min_size=1, max_size=7),
+    seeds,
+    st.integers(1, 2000),
+)
+def test_long_runs_with_increments(
+    sizes: list[int], factors: list[float], seed: int, steps: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    layout = Layout([(size,) for size in sizes])
+    buffer, slot = InformationBuffer(layout), rng.integers(-(2**50), 2**50, layout.size)
+    increments = rng.integers(-(2**45), 2**45, (13, layout.size))
+    rationals = [rational([factor]) for factor in factors]
+    states = []
+    for step in range(steps):
+        states.append(fingerprint(slot, buffer.digits))
+        buffer.multiply(slot, *rationals[step % len(rationals)])
+        slot += increments[step % 13]
+    for step in reversed(range(steps)):
+        slot -= increments[step % 13]
+        buffer.undo(slot, *rationals[step % len(rationals)])
+        assert fingerprint(slot, buffer.digits) == states[step]
+    assert buffer.is_empty()
+
+
+@given(layouts, seeds)
+def test_equals_the_four_lines_until_the_first_spill(layout: Layout, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    buffer, slot = InformationBuffer(layout), draw_slot(rng, layout.size)
+    wanted = [(c, 0) for c in slot.tolist()]
+    for _ in range(8):
+        n, d = draw_factor(rng, layout)
+        buffer.multiply(slot, n, d)
+        if buffer.spilled_bytes:
+            return
+        repeats = layout.size if n.size == 1 else layout.sizes if n.size == len(layout) else 1
+        each = zip(np.repeat(n, repeats).tolist(), np.repeat(d, repeats).tolist(), strict=True)
+        wanted = [reference(*state, *nd) for state, nd in zip(wanted, each, strict=True)]
+        assert slot.tolist() == [c for c, _ in wanted]
+        assert buffer.digits.tolist() == [digits for _, digits in wanted]
+
+
+@given(layouts, seeds)
+def test_stays_within_n_of_the_product(layout: Layout, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    buffer, slot = InformationBuffer(layout), draw_slot(rng, layout.size)
+    for _ in range(20):
+        before = slot.tolist()
+        n, d = (np.broadcast_to(v, 1) for v in rational([rng.uniform(0.01, 0.99)]))
+        buffer.multiply(slot, n, d)
+        deviations = [
+            after * int(d[0]) - c * int(n[0])
+            for c, after in zip(before, slot.tolist(), strict=True)
+        ]
+        assert max(map(abs, deviations)) < int(n[0]) * int(d[0])
+
+
+@settings(max_examples=30)
+@given(layouts, seeds)
+def test_all_kinds_of_factors_do_the_same(layout: Layout, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n, d = rational(rng.uniform(0.1, 0.99, len(layout)))
+    start = draw_slot(rng, layout.size)
+    leafwise, elementwise = InformationBuffer(layout), InformationBuffer(layout)
+    a, b = start.copy(), start.copy()
+    for _ in range(60):
+        leafwise.multiply(a, n, d)
+        elementwise.multiply(b, np.repeat(n, layout.sizes), np.repeat(d, layout.sizes))
+        np.testing.assert_array_equal(a, b)
+    assert leafwise.spilled_bytes == elementwise.spilled_bytes
+    same = (np.full(len(layout), n[0]), np.full(len(layout), d[0]))
+    leafwise.multiply(a, *same)
+    elementwise.multiply(b, n[:1], d[:1])
+    np.testing.assert_array_equal(a, b)
+
+
+def test_a_scalar_factor_is_one_for_all() -> None:
+    layout = Layout([(3,), (2,)])
+    slot = np.arange(5) * 1000
+    InformationBuffer(layout).multiply(slot, *rational(0.9))
+    np.testing.assert_array_equal(slot, np.arange(5) * 900)
+
+
+def test_spilling_is_decided_by_the_factors_alone() -> None:
+    layout = Layout([(4,), (2,)])
+    factors = rational([0.5, 0.9])
+    sizes = []
+    for slot in (np.zeros(6, np.int64), draw_slot(np.random.default_rng(0), 6)):
+        buffer = InformationBuffer(layout)
+        sizes.append([])
+        for _ in range(500):
+            buffer.multiply(slot, *factors)
+            sizes[-1].append(buffer.spilled_bytes)
+    assert sizes[0] == sizes[1]
+    # 32 halvings fill 32 bits; the 33rd makes room for 16, and so does every 16th after it.
+    assert sizes[0][:33] == [0] * 32 + [8]
+    assert sizes[0][48] - sizes[0][32] == 8
+
+
+def test_going_back_and_forth_again_repeats_the_run() -> None:
+    layout = Layout([(5,), (3,)])
+    rng = np.random.default_rng(1)
+    factors = [draw_factor(rng, layout) for _ in range(200)]
+    buffer, slot = InformationBuffer(layout), draw_slot(rng, 8)
+    for factor in factors:
+        buffer.multiply(slot, *factor)
+    end, digits, spilled = slot.copy(), buffer.digits.copy(), buffer.spilled_bytes
+    for factor in factors[:70:-1]:
+        buffer.undo(slot, *factor)
+    for factor in factors[71:]:
+        buffer.multiply(slot, *factor)
+    np.testing.assert_array_equal(slot, end)
+    np.testing.assert_array_equal(buffer.digits, digits)
+    assert buffer.spilled_bytes == spilled > 0
+
+
+def test_without_keeping_the_forward_run_is_the_same() -> None:
+    layout = Layout([(5,), (3,)])
+    keeping, dropping = InformationBuffer(layout), InformationBuffer(layout, keep=False)
+    a = draw_slot(np.random.default_rng(2), 8)
+    b = a.copy()
+    for _ in range(100):
+        keeping.multiply(a, *HALF)
+        dropping.multiply(b, *HALF)
+        np.testing.assert_array_equal(a, b)
+    assert (keeping.spilled_bytes > 0, dropping.spilled_bytes) == (True, 0)
+    with pytest.raises(NotReversibleError, match=r"keep=False .*make it with keep=True"):
+        dropping.undo(b, *HALF)
+
+
+def test_counts_its_bytes() -> None:
+    buffer = InformationBuffer(Layout([(5,), (3,)]))
+    slot = np.full(8, 2**60)
+    assert (buffer.spilled_bytes, buffer.fixed_bytes, buffer.nbytes) == (0, 32, 32)
+    assert buffer.is_empty()
+    for _ in range(33):
+        buffer.multiply(slot, *HALF)
+    assert (buffer.spilled_bytes, buffer.fixed_bytes, buffer.nbytes) == (16, 32, 48)
+    assert not buffer.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("beta", "steps"), [(0.5, 600), (0.9, 3_000), (0.99, 8_000), (0.999, 40_000)]
+)
+def test_bits_per_element_and_step(beta: float, steps: int) -> None:
+    buffer = InformationBuffer(Layout([(2,)]))
+    slot = np.array([2**50, -(2**50)])
+    factor = rational([beta])
+    spills: list[tuple[int, int]] = []
+    for step in range(steps):
+        buffer.multiply(slot, *factor)
+        if buffer.spilled_bytes > 4 * len(spills):
+            spills.append((step, buffer.spilled_bytes))
+    (first, start), (last, stop) = spills[0], spills[-1]
+    bits = 8 * (stop - start) / 2 / (last - first)
+    assert bits == pytest.approx(-log2(beta), rel=0.02)
+
+
+def test_the_whole_tape_is_two_hundred_times_smaller() -> None:
+    steps, layout = 10_000, Layout([(3,), (4,)])
+    buffer, slot = InformationBuffer(layout), draw_slot(np.random.default_rng(3), 7)
+    start = slot.copy()
+    for _ in range(steps):
+        buffer.multiply(slot, *NINE_TENTHS)
+    assert 8 * buffer.nbytes * 200 <= 32 * layout.size * steps
+    for _ in range(steps):
+        buffer.undo(slot, *NINE_TENTHS)
+    np.testing.assert_array_equal(slot, start)
+    assert buffer.is_empty()
+
+
+def test_undo_needs_a_multiplication() -> None:
+    with pytest.raises(ReversalError, match="no multiplication left to undo; call undo once"):
+        InformationBuffer(Layout([(2,)])).undo(np.zeros(2, np.int64), *HALF)
+
+
+def test_other_factors_on_the_way_back_are_noticed_at_the_start() -> None:
+    buffer, slot = InformationBuffer(Layout([(2,)])), np.array([2**40, 3])
+    for _ in range(10):
+        buffer.multiply(slot, *HALF)
+    for _ in range(9):
+        buffer.undo(slot, *NINE_TENTHS)
+    with pytest.raises(ReversalError, match=r"back at step 0, .*same numerators and denominators"):
+        buffer.undo(slot, *NINE_TENTHS)
+
+
+@pytest.mark.parametrize(
+    ("slot", "n", "d", "message"),
+    [
+        (np.zeros(5), [1], [2], "integers is float64; give a NumPy array of int64"),
+        ([0] * 5, [1], [2], "integers is list; give a NumPy array of int64"),
+        (np.zeros(4, int), [1], [2], r"integers has shape \(4,\); .* shape \(5,\)"),
+        (np.zeros(5, int), [0.5], [2], "numerator is float64; give a NumPy array of int64"),
+        (np.zeros(5, int), [1], [2.0], "denominator is float64; give a NumPy array of int64"),
+        (np.zeros(5, int), [1] * 3, [2] * 3, r"numerator has shape \(3,\).*\(2,\) per leaf"),
+        (np.zeros(5, int), [1] * 2, [2], r"denominator \(1,\); give both shape"),
+        (np.zeros(5, int), [[1]], [[2]], r"numerator has shape \(1, 1\)"),
+        (np.zeros(5, int), [1, 2], [2, 2], r"factor is 2/2 \(entry 1\); .* 0 < n < d <= 65536"),
+        (np.zeros(5, int), [0], [2], r"factor is 0/2 \(entry 0\)"),
+        (np.zeros(5, int), [1], [2**16 + 1], r"factor is 1/65537 \(entry 0\)"),
+    ],
+)
+def test_refusals_change_nothing(slot: object, n: list, d: list, message: str) -> None:
+    buffer = InformationBuffer(Layout([(2,), (3,)]))
+    with pytest.raises(ArgumentError, match=message):
+        buffer.multiply(slot, np.array(n), np.array(d))  # type: ignore[arg-type]
+    assert buffer.multiplications == 0
+    assert buffer.is_empty()
