@@ -21,6 +21,9 @@ source_suffix = {".md": "markdown"}
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
+# Single backticks in docstrings are code, as in the pages.
+default_role = "code"
+
 html_theme = "furo"
 html_title = "retrograd"
 
@@ -36,4 +39,8 @@ doctest_test_doctest_blocks = ""
 # References into the project must resolve. Those into Python, NumPy and others cannot without
 # their inventories, which a build without a network does not have.
 nitpicky = True
-nitpick_ignore_regex = [("py:.*", r"(?!retrograd\.).*")]
+# An annotation names the file where a class is defined; the pages describe it in its room.
+nitpick_ignore_regex = [
+    ("py:.*", r"(?!retrograd\.).*"),
+    ("py:class", r"retrograd(\.\w+){3,}"),
+]

@@ -6,12 +6,12 @@ Each message names what happened, what was given, and what to do about it.
     ├── ArgumentError (ValueError)            an argument has a wrong value, shape or type
     ├── DifferentiationError (TypeError)      a program cannot be differentiated as written
     │   ├── MissingRuleError                  a function has no derivative rule
-    │   ├── InterceptionError                 plain Python or NumPy would have dropped the derivative
+    │   ├── InterceptionError                 plain Python would have dropped a derivative
     │   └── EscapedTraceError                 a traced value is used outside its trace
     ├── NonFiniteError (ArithmeticError)      NaN or infinity where a number is needed
     ├── LatticeOverflowError (OverflowError)  a value left the range of the fixed-point lattice
     ├── NotReversibleError (TypeError)        an optimizer cannot be run backwards exactly
-    ├── ReversalError (RuntimeError)          the reverse run did not return to the forward run's states
+    ├── ReversalError (RuntimeError)          the reverse run missed a state of the forward run
     └── DataError (OSError)                   a data set is missing, damaged or out of reach
 """
 

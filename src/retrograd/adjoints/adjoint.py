@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +19,8 @@ class Memory(ABC):
     """What one run keeps, so that the sweep can return to every state of it.
 
     The forward run calls `enter` at the start of each step and `multiply` for each decay. The sweep
-    undoes the additions by itself, because they lose nothing, calls `unmultiply` for each decay, and
-    `leave` when it is back at the start of the step.
+    undoes the additions by itself, because they lose nothing, calls `unmultiply` for each decay,
+    and `leave` when it is back at the start of the step.
     """
 
     @abstractmethod
@@ -49,7 +48,7 @@ class Memory(ABC):
 
     @property
     def tape_bits(self) -> int:
-        """The bits on the tape at this moment, what is kept whatever the length of the run apart."""
+        """The bits kept at this moment, but for what is kept whatever the number of steps."""
         return 8 * self.nbytes
 
     @abstractmethod
@@ -72,18 +71,17 @@ class Adjoint(ABC):
             sweeps: False if no derivative is wanted, and nothing need be kept.
         """
 
+    @abstractmethod
     def check(self, name: str, obstacle: str | None) -> None:
         """Refuse an optimizer that this strategy cannot work with.
 
         Args:
             name: the optimizer's name.
             obstacle: why it cannot be run backwards exactly, or None.
+
+        Raises:
+            NotReversibleError: the strategy needs a way back that the optimizer does not have.
         """
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
-
-
-def trajectory_bytes(slots: int, size: int, steps: int) -> int:
-    """What storing every state of a run takes: int64, one per slot, element and step."""
-    return 8 * slots * size * steps

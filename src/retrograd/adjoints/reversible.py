@@ -12,12 +12,10 @@ __all__ = ["Reversible"]
 
 
 class Reversible(Adjoint):
-    """Exact reversal: the information buffer of each decayed slot, log2(1/factor) bits per element
-    and step, and nothing else.
+    """Exact reversal: keep log2(1/factor) bits per element and step of each decayed slot.
 
-    Raises (when used):
-        NotReversibleError: the optimizer's position moves by the gradient directly.
-        ReversalError: the sweep did not return to the states of the forward run.
+    Using it raises `NotReversibleError` for an optimizer whose position moves by the gradient
+    directly, and `ReversalError` when the sweep does not return to the states of the forward run.
 
     References:
         Maclaurin, Duvenaud & Adams, "Gradient-based Hyperparameter Optimization through

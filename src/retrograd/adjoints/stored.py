@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from retrograd.adjoints.adjoint import Adjoint, Integers, Memory
+from retrograd.errors import NotReversibleError
 from retrograd.lattice import InformationBuffer, Layout
 
 __all__ = ["Stored"]
@@ -15,6 +16,12 @@ class Stored(Adjoint):
 
     The forward run is that of `Reversible`, bit for bit.
     """
+
+    def check(self, name: str, obstacle: str | None) -> None:
+        if obstacle is not None:
+            raise NotReversibleError(
+                f"{name}: {obstacle}, and the sweep undoes additions also with adjoint=Stored()"
+            )
 
     def memory(self, layout: Layout, decayed: Sequence[str], *, sweeps: bool) -> Memory:
         return _States(layout, decayed, keep=sweeps)

@@ -18,7 +18,7 @@ import numpy as np
 
 from retrograd.autodiff.primitive import REGISTRY, Primitive, primitive_for
 from retrograd.autodiff.trace import Traced, value_of
-from retrograd.errors import DifferentiationError, InterceptionError, MissingRuleError
+from retrograd.errors import InterceptionError, MissingRuleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -341,9 +341,10 @@ _BINARY = {
 }
 _UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute}
 _METHODS = (
-    "sum mean prod std var max min argmax argmin argsort any all ravel squeeze dot clip conj "
-    "cumsum swapaxes repeat diagonal trace take round nonzero"
-).split()
+    np.sum, np.mean, np.prod, np.std, np.var, np.max, np.min, np.argmax, np.argmin, np.argsort,
+    np.any, np.all, np.ravel, np.squeeze, np.dot, np.clip, np.conj, np.cumsum, np.swapaxes,
+    np.repeat, np.diagonal, np.trace, np.take, np.round, np.nonzero,
+)  # fmt: skip
 
 for _name, _ufunc in _BINARY.items():
     _binary(_name, _ufunc)
@@ -351,9 +352,9 @@ for _name, _ufunc in _UNARY.items():
     _unary(_name, _ufunc)
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     _comparison(_name)
-for _name in _METHODS:
-    _method(_name, getattr(np, _name))
-_method("flatten", lambda x, order="C": np.copy(np.ravel(x, order)))
+for _function in _METHODS:
+    _method("conj" if _function is np.conj else _function.__name__, _function)
+_method("flatten", lambda x, *args: np.copy(np.ravel(x, *args)))
 _shape_method("reshape", np.reshape)
 _shape_method("transpose", np.transpose)
 

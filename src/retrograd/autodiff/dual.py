@@ -18,6 +18,7 @@ class Dual(Trace):
     __slots__ = ()
 
     def apply(self, primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Evaluate the primitive, and its tangent with it."""
         if self.closed:
             raise escaped("is used after its trace has ended")
         values: list[Any] = []

@@ -9,6 +9,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from retrograd.autodiff.trace import Traced, value_of
 from retrograd.errors import ArgumentError, DifferentiationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     Function = Callable[..., Any]
 
@@ -125,7 +126,8 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
     Example:
         >>> import retrograd as rg
-        >>> rg.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
+        >>> value, tangent = rg.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
+        >>> float(value), float(tangent)
         (6.0, 3.0)
     """
     inputs, structure = tree.flatten(tuple(primals))
@@ -166,14 +168,15 @@ def value_and_grad(
 
     Example:
         >>> import retrograd as rg
-        >>> rg.value_and_grad(lambda p: p["a"] * p["b"])({"a": 2.0, "b": 5.0})
+        >>> value, gradient = rg.value_and_grad(lambda p: p["a"] * p["b"])({"a": 2.0, "b": 5.0})
+        >>> float(value), rg.tree.map(float, gradient)
         (10.0, {'a': 5.0, 'b': 2.0})
     """
 
     @wraps(f)
     def valued(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        several = not isinstance(argnum, int | np.integer)
-        numbers = [int(i) for i in argnum] if several else [int(argnum)]
+        several = isinstance(argnum, Sequence)
+        numbers = list(argnum) if isinstance(argnum, Sequence) else [argnum]
         _check_argnums(numbers, args)
         inputs, structure = tree.flatten([args[i] for i in numbers])
         tape = Tape()

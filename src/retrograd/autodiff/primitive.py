@@ -40,7 +40,9 @@ class Primitive:
         outputs: True for a function that returns a tuple of arrays.
     """
 
-    __slots__ = ("differentiable", "function", "jvps", "name", "outputs", "pullback", "vjps")
+    __slots__ = (
+        "differentiable", "function", "jvps", "keywords", "name", "outputs", "pullback", "vjps",
+    )  # fmt: skip
 
     def __init__(
         self, function: Callable[..., Any], *, differentiable: bool = True, outputs: bool = False
@@ -53,27 +55,30 @@ class Primitive:
         self.jvps: Sequence[Rule] | Everywhere = ()
         # In place of `vjps`: `pullback(argnums, g, ans, *args)`, the cotangents of all of them.
         self.pullback: Rule | None = None
+        # The keywords that have been checked against the rules' signatures.
+        self.keywords: set[str] = set()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The value of the function, recorded by the innermost trace among the arguments."""
         trace = innermost(args)
         if kwargs and any(isinstance(value, Traced) for value in kwargs.values()):
             return self(*self._positional(args, kwargs))
         if trace is None:
             return self.function(*args, **kwargs)
-        if kwargs and self.differentiable:
+        if kwargs and self.differentiable and not self.keywords.issuperset(kwargs):
             self._check_keywords(kwargs)
         return trace.apply(self, args, kwargs)
 
     def _check_keywords(self, kwargs: dict[str, Any]) -> None:
         """Refuse a keyword that the derivative rule does not know, before it is ignored."""
         known = inspect.signature(self.vjps[0]).parameters.values() if len(self.vjps) else ()
-        if any(p.kind is p.VAR_KEYWORD for p in known):
-            return
-        for unknown in kwargs.keys() - {p.name for p in known}:
-            raise MissingRuleError(
-                f"{self.name}: no derivative rule covers the keyword {unknown}=. Leave it out, or "
-                "apply the function to plain values (retrograd.value_of)."
-            )
+        if not any(p.kind is p.VAR_KEYWORD for p in known):
+            for unknown in kwargs.keys() - {p.name for p in known}:
+                raise MissingRuleError(
+                    f"{self.name}: no derivative rule covers the keyword {unknown}=. Leave it out, "
+                    "or apply the function to plain values (retrograd.value_of)."
+                )
+        self.keywords.update(kwargs)
 
     def _positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """All arguments by position, so that rules find traced keyword arguments by number."""
@@ -160,16 +165,20 @@ def constant(*functions: Callable[..., Any]) -> None:
         primitive_for(function).differentiable = False
 
 
+def shape_of(x: Any) -> tuple[int, ...]:
+    """The shape of an array or number, without NumPy's detour for traced values."""
+    shape = getattr(x, "shape", None)
+    return np.shape(x) if shape is None else shape
+
+
 def match(g: Any, x: Any) -> Any:
     """Undo broadcasting and promotion: a cotangent with the shape and dtype of `x`.
 
     `x` was broadcast (and perhaps promoted) to the shape of `g` on the way forward; the transpose
     sums over what was repeated, takes the real part for a real `x`, and casts back.
     """
-    if type(g) is np.ndarray and type(x) is np.ndarray and g.shape == x.shape and g.dtype is x.dtype:
-        return g
-    shape = np.shape(x)
-    if np.shape(g) != shape:
+    shape = shape_of(x)
+    if shape_of(g) != shape:
         g = _sum_to(g, shape)
     wanted = getattr(x, "dtype", None)
     given = getattr(g, "dtype", None)
@@ -184,10 +193,12 @@ def match(g: Any, x: Any) -> Any:
 
 
 def _sum_to(g: Any, shape: tuple[int, ...]) -> Any:
-    lead = np.ndim(g) - len(shape)
+    lead = len(shape_of(g)) - len(shape)
     if lead > 0:
         g = np.sum(g, axis=tuple(range(lead)))
-    repeated = tuple(i for i, n in enumerate(shape) if n == 1 and np.shape(g)[i] != 1)
+    repeated = tuple(
+        i for i, (n, m) in enumerate(zip(shape, shape_of(g), strict=True)) if n == 1 and m != 1
+    )
     return np.sum(g, axis=repeated, keepdims=True) if repeated else g
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrograd.autodiff.box import Box
-from retrograd.autodiff.primitive import Primitive, rule
+from retrograd.autodiff.primitive import Primitive, rule, shape_of
 from retrograd.autodiff.trace import Trace, Traced, escaped
 from retrograd.errors import MissingRuleError
 
@@ -38,6 +38,7 @@ class Tape(Trace):
         return Box(value, len(self.entries) - 1, self)
 
     def apply(self, primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Evaluate the primitive, and record it."""
         if self.closed:
             raise escaped("is used after its trace has ended")
         values: list[Any] = []
@@ -142,8 +143,8 @@ def push_forward(
         if argnum >= len(jvps):
             raise missing(primitive, argnum, "forward")
         total = add(total, jvps[argnum](tangent, ans, *args, **kwargs))
-    if not primitive.outputs and np.shape(total) != np.shape(ans):
-        total = np.broadcast_to(total, np.shape(ans))
+    if not primitive.outputs and shape_of(total) != shape_of(ans):
+        total = np.broadcast_to(total, shape_of(ans))
     return total
 
 

@@ -92,7 +92,7 @@ def value_of(x: Any) -> Any:
         >>> def f(x):
         ...     print("x is", rg.value_of(x))
         ...     return x * x
-        >>> rg.grad(f)(3.0)
+        >>> float(rg.grad(f)(3.0))
         x is 3.0
         6.0
     """

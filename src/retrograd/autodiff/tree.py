@@ -42,7 +42,7 @@ def leaves(tree: Any) -> list[Any]:
     return optree.tree_leaves(tree, namespace=NAMESPACE)
 
 
-def map(function: Callable[..., Any], tree: Any, *rest: Any) -> Any:  # noqa: A001
+def map(function: Callable[..., Any], tree: Any, *rest: Any) -> Any:
     """Apply a function to every leaf (and to the leaves at the same place in `rest`).
 
     Example:
@@ -62,7 +62,7 @@ def names(tree: Any) -> list[str]:
 def register(
     kind: type,
     flatten: Callable[[Any], tuple[tuple[Any, ...], Any]],
-    unflatten: Callable[[Any, tuple[Any, ...]], Any],
+    unflatten: Callable[[Any, Any], Any],
 ) -> None:
     """Make a class a container: `flatten(x) -> (children, rest)`, `unflatten(rest, children)`."""
     optree.register_pytree_node(kind, flatten, unflatten, namespace=NAMESPACE)
@@ -71,6 +71,5 @@ def register(
 def is_float(leaf: Any) -> bool:
     """Whether a leaf is a real or complex number or array that can carry a derivative."""
     return isinstance(leaf, float | complex | np.inexact) or (
-        getattr(getattr(leaf, "dtype", None), "kind", "") in "fc"
-        and hasattr(leaf, "dtype")
+        getattr(getattr(leaf, "dtype", None), "kind", "") in "fc" and hasattr(leaf, "dtype")
     )

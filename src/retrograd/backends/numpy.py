@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-import retrograd.numpy as rnp
-from retrograd.autodiff import linearize, tree, value_and_grad, value_of, vjp
+from retrograd.autodiff import jvp, linearize, tree, value_and_grad, value_of, vjp
+from retrograd.autodiff.box import Box
 from retrograd.autodiff.primitive import Primitive, elementwise
+from retrograd.autodiff.rules.shapes import array
 from retrograd.autodiff.trace import Traced
 from retrograd.errors import DifferentiationError
 
@@ -29,8 +30,8 @@ class NumpyBackend:
     unflatten = staticmethod(tree.unflatten)
     leaf_names = staticmethod(tree.names)
     value_of = staticmethod(value_of)
-    concatenate = staticmethod(rnp.concatenate)
-    broadcast_to = staticmethod(rnp.broadcast_to)
+    concatenate = staticmethod(np.concatenate)
+    broadcast_to = staticmethod(np.broadcast_to)
     vjp = staticmethod(vjp)
 
     # sqrt, with the derivative 0 at 0: what multiplies it in an optimizer's step vanishes there.
@@ -41,8 +42,8 @@ class NumpyBackend:
     @staticmethod
     def array(x: Any) -> Any:
         """A float array, differentiably."""
-        x = rnp.array(x) if isinstance(x, list | tuple) else x
-        return x if isinstance(x, Traced) and x.ndim else rnp.reshape(_float(x), np.shape(x))
+        x = array(x) if isinstance(x, list | tuple) else x
+        return x if isinstance(x, Box) and x.ndim else np.reshape(_float(x), np.shape(x))
 
     @staticmethod
     def is_traced(x: Any) -> bool:
@@ -57,10 +58,15 @@ class NumpyBackend:
         return value_and_grad(loss)(w, hyper, step)
 
     @staticmethod
-    def linearized_gradient(
-        loss: Callable[..., Any], w: Any, active: Sequence[Any], rebuild: Any, step: int
-    ) -> tuple[Any, Callable[[Any], tuple[Any, Any]]]:
-        """The gradient at `w`, and how it changes.
+    def gradient_along(
+        loss: Callable[..., Any],
+        w: Any,
+        active: Sequence[Any],
+        rebuild: Callable[[Sequence[Any]], Any],
+        step: int,
+        direction: Any,
+    ) -> tuple[Any, Any, list[Any]]:
+        """The gradient at `w`, and its derivative in a direction: forward over reverse mode.
 
         Args:
             loss: the loss.
@@ -68,27 +74,35 @@ class NumpyBackend:
             active: the leaves of the hyperparameters whose derivatives are wanted.
             rebuild: makes the hyperparameters from `active`.
             step: the step.
+            direction: a container like `w`.
 
         Returns:
-            `(gradient, push)`. `push(d)` is the pair of the Hessian's product with `d` (a container
-            like `w`) and, for each active leaf, the mixed second derivative's product with `d`.
-            The gradient has the bits that `value_and_gradient` gives, because both run the same
-            operations on the same arrays in the same order.
+            The gradient, the Hessian's product with the direction, and for each active leaf the
+            mixed second derivative's product with it. The gradient has the bits of
+            `value_and_gradient`: the same operations on the same arrays in the same order.
         """
+        gradients = _gradients(loss, active, rebuild, step)
+        result, pushed = jvp(gradients, (w,), (direction,))
+        return result[0], pushed[0], pushed[1] if active else []
 
-        def active_loss(w: Any, active: Any) -> Any:
-            return loss(w, rebuild(active), step)
+    @staticmethod
+    def linearized_gradient(
+        loss: Callable[..., Any],
+        w: Any,
+        active: Sequence[Any],
+        rebuild: Callable[[Sequence[Any]], Any],
+        step: int,
+    ) -> tuple[Any, Callable[[Any], tuple[Any, list[Any]]]]:
+        """`gradient_along` in two halves, for a direction that depends on the gradient.
 
-        both = value_and_grad(active_loss, (0, 1) if active else (0,))
+        Returns:
+            `(gradient, along)`, where `along(direction)` gives the other two results.
+        """
+        result, push = linearize(_gradients(loss, active, rebuild, step), w)
 
-        def gradients(w: Any) -> Any:
-            return both(w, list(active))[1]
-
-        result, push = linearize(gradients, w)
-
-        def along(direction: Any) -> tuple[Any, Any]:
+        def along(direction: Any) -> tuple[Any, list[Any]]:
             pushed = push(direction)
-            return pushed[0], (pushed[1] if active else [])
+            return pushed[0], pushed[1] if active else []
 
         return result[0], along
 
@@ -119,6 +133,21 @@ class NumpyBackend:
 
         primitive.pullback = pullback
         return primitive(*inputs)
+
+
+def _gradients(
+    loss: Callable[..., Any],
+    active: Sequence[Any],
+    rebuild: Callable[[Sequence[Any]], Any],
+    step: int,
+) -> Callable[[Any], tuple[Any, ...]]:
+    """w -> the gradients of the loss with respect to w and, if there are any, `active`."""
+
+    def active_loss(w: Any, active: Sequence[Any]) -> Any:
+        return loss(w, rebuild(active), step)
+
+    both = value_and_grad(active_loss, (0, 1) if active else (0,))
+    return lambda w: both(w, list(active))[1]
 
 
 def _float(x: Any) -> Any:

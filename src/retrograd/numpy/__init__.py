@@ -6,15 +6,12 @@ lists that hold traced numbers; everything else is NumPy's own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as _numpy
 
 from retrograd.autodiff import rules as _rules
 from retrograd.autodiff.primitive import REGISTRY as _REGISTRY
-
-if TYPE_CHECKING:
-    from numpy import *  # noqa: F403
 
 assert _rules  # the import registers what `__getattr__` looks up
 

@@ -4,11 +4,12 @@ from retrograd.optimizers.adam import Adam
 from retrograd.optimizers.hyperparameters import PerLeaf, PerStep, per_leaf, per_step, table
 from retrograd.optimizers.momentum import Momentum
 from retrograd.optimizers.optimizer import Interval, Optimizer
-from retrograd.optimizers.program import Add, Decay, Program, Statement, add, decay
+from retrograd.optimizers.program import Add, AddScaled, Decay, Program, Statement, add, decay
 
 __all__ = [
     "Adam",
     "Add",
+    "AddScaled",
     "Decay",
     "Interval",
     "Momentum",

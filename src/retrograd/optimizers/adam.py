@@ -61,7 +61,7 @@ class Adam(Optimizer):
         slots=("first", "second"),
         statements=(
             decay("first", "beta1"),
-            add("first", lambda gradient, beta1: (1 - beta1) * gradient),
+            add("first", "gradient", lambda beta1: 1 - beta1),
             decay("second", "beta2"),
             add("second", lambda gradient, beta2: (1 - beta2) * gradient * gradient),
             add("weights", _move),

@@ -38,7 +38,7 @@ def per_step(values: Any) -> PerStep:
     Args:
         values: shape (steps,), one number per step; shape (steps, L), one per step and leaf of the
             weights, leaves in the order of `retrograd.tree.flatten`; or a container like the
-            weights whose leaves have shape (steps,) or (steps, *leaf.shape), the latter for one
+            weights whose leaves have shape (steps,), or (steps,) and the shape of the leaf for one
             number per step and element.
 
     Example:

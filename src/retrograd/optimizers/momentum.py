@@ -54,8 +54,8 @@ class Momentum(Optimizer):
         slots=("velocity",),
         statements=(
             decay("velocity", "momentum"),
-            add("velocity", lambda gradient, dampening: (dampening - 1) * gradient),
-            add("weights", lambda velocity, rate: rate * velocity),
+            add("velocity", "gradient", lambda dampening: dampening - 1),
+            add("weights", "velocity", "rate"),
         ),
     )
     domains: ClassVar[Mapping[str, Interval]] = {"momentum": FRACTION}

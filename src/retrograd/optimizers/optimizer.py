@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from retrograd.errors import ArgumentError
-from retrograd.optimizers.program import POSITION, Decay, Program
+from retrograd.optimizers.program import POSITION, AddScaled, Decay, Program
 
 __all__ = ["Interval", "Optimizer"]
 
@@ -99,7 +99,12 @@ class Optimizer:
                 )
 
     def update(
-        self, slots: Mapping[str, Any], gradient: Any, hyper: Mapping[str, Any], step: int, root: Any
+        self,
+        slots: Mapping[str, Any],
+        gradient: Any,
+        hyper: Mapping[str, Any],
+        step: int,
+        root: Any,
     ) -> dict[str, Any]:
         """One step in ordinary floating point: the program read without the lattice.
 
@@ -116,13 +121,17 @@ class Optimizer:
         slots = dict(slots)
         given = {**hyper, "gradient": gradient, "step": step, "root": root}
         for statement in self.program.statements:
-            arguments = [slots[n] if n in slots else given[n] for n in statement.reads]
+            known = {**given, **slots}
+            arguments = [known[name] for name in statement.reads]
+            old = slots[statement.slot]
             if isinstance(statement, Decay):
-                slots[statement.slot] = slots[statement.slot] * statement.factor(*arguments)
+                slots[statement.slot] = old * statement.factor(*arguments)
+            elif isinstance(statement, AddScaled):
+                slots[statement.slot] = old + statement.factor(*arguments) * known[statement.source]
             else:
-                slots[statement.slot] = slots[statement.slot] + statement.increment(*arguments)
+                slots[statement.slot] = old + statement.increment(*arguments)
         return slots
 
     def start(self, weights: Any) -> dict[str, Any]:
         """The slots at the start: the position as given, zeros elsewhere."""
-        return {POSITION: weights, **{name: 0 * weights for name in self.program.slots}}
+        return {POSITION: weights, **dict.fromkeys(self.program.slots, 0 * weights)}

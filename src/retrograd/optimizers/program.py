@@ -1,18 +1,20 @@
 """The language in which an optimizer is written down once: `decay` and `add` on named slots.
 
-A program is a tuple of two kinds of statements,
+A program is a tuple of statements, of three kinds:
 
-    decay(slot, factor)       slot <- factor * slot            exactly reversible on the lattice
-    add(slot, increment)      slot <- slot + Q(increment)      Q rounds to the lattice
+    decay(slot, factor)                slot <- factor * slot              exact on the lattice
+    add(slot, source, coefficient)     slot <- slot + Q(coefficient * source)
+    add(slot, increment)               slot <- slot + Q(increment(...))   Q rounds to the lattice
 
-The increment is a function whose *parameter names* say what it reads: other slots ("weights" among
-them), hyperparameters, the "gradient", the "step", or "root" (the square root whose derivative at
-zero is its finite limit in an optimizer's step, 0). From the one program follow the forward run,
-the exact reverse run and the adjoint (`retrograd.training`).
+A source is another slot or the "gradient". Factors, coefficients and increments are the name of a
+hyperparameter, or functions whose *parameter names* say what they read: hyperparameters, and for an
+increment also other slots ("weights" among them), the "gradient", the "step", and "root" (a square
+root whose derivative at zero is its finite limit in an optimizer's step, 0). From the one program
+follow the forward run, the exact reverse run and the adjoint (`retrograd.training`).
 
 A program can be run backwards exactly if the position moves by the other slots only: the reverse
-run must undo the move before it can ask for the gradient at the old position. `obstacle` says why
-a program cannot.
+run must undo the move before it can ask for the gradient at the old position. `Program.obstacle`
+says why a program cannot.
 """
 
 from __future__ import annotations
@@ -24,10 +26,11 @@ from typing import Any
 
 from retrograd.errors import ArgumentError
 
-__all__ = ["Add", "Decay", "Program", "Statement", "add", "decay"]
+__all__ = ["Add", "AddScaled", "Decay", "Program", "Statement", "add", "decay"]
 
 POSITION = "weights"
-GIVEN = ("gradient", "step", "root")
+GRADIENT = "gradient"
+GIVEN = (GRADIENT, "step", "root")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,16 @@ class Decay:
     """slot <- factor * slot, with a factor in (0, 1) computed from hyperparameters."""
 
     slot: str
+    factor: Callable[..., Any]
+    reads: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AddScaled:
+    """slot <- slot + Q(coefficient * source): linear, so its adjoint needs no source."""
+
+    slot: str
+    source: str
     factor: Callable[..., Any]
     reads: tuple[str, ...]
 
@@ -48,7 +61,7 @@ class Add:
     reads: tuple[str, ...]
 
 
-Statement = Decay | Add
+Statement = Decay | AddScaled | Add
 
 
 def decay(slot: str, factor: str | Callable[..., Any]) -> Decay:
@@ -60,32 +73,62 @@ def decay(slot: str, factor: str | Callable[..., Any]) -> Decay:
         >>> decay("weights", lambda rate, decay: 1 - rate * decay).reads
         ('rate', 'decay')
     """
-    if isinstance(factor, str):
-        return Decay(slot, lambda value: value, (factor,))
-    return Decay(slot, factor, _parameters(factor))
+    return Decay(slot, *_factor(factor))
 
 
-def add(slot: str, increment: Callable[..., Any]) -> Add:
-    """Add a function of other slots, the gradient and hyperparameters to a slot.
+def add(
+    slot: str,
+    increment: str | Callable[..., Any],
+    coefficient: str | Callable[..., Any] | None = None,
+) -> Add | AddScaled:
+    """Add to a slot: a multiple of another slot or the gradient, or any function of them.
 
     Raises:
-        ArgumentError: the increment reads the slot that it is added to.
+        ArgumentError: the increment reads the slot that it is added to, or a multiple lacks its
+            coefficient.
 
     Example:
-        >>> add("weights", lambda velocity, rate: rate * velocity).reads
-        ('velocity', 'rate')
+        >>> add("weights", "velocity", "rate").source
+        'velocity'
+        >>> add("second", lambda gradient, beta2: (1 - beta2) * gradient**2).reads
+        ('gradient', 'beta2')
     """
-    reads = _parameters(increment)
+    reads = (increment,) if isinstance(increment, str) else _parameters(increment)
     if slot in reads:
         raise ArgumentError(
             f"add({slot!r}, increment): the increment reads {slot!r} itself, so it cannot be "
             "undone; express that part as decay(slot, factor)"
         )
-    return Add(slot, increment, reads)
+    if not isinstance(increment, str):
+        return Add(slot, increment, reads)
+    if coefficient is None:
+        raise ArgumentError(
+            f"add({slot!r}, {increment!r}): the coefficient is missing; give a hyperparameter's "
+            "name or a function of hyperparameters"
+        )
+    return AddScaled(slot, increment, *_factor(coefficient))
+
+
+def _factor(factor: str | Callable[..., Any]) -> tuple[Callable[..., Any], tuple[str, ...]]:
+    if isinstance(factor, str):
+        return itself, (factor,)
+    return factor, _parameters(factor)
+
+
+def itself(value: Any) -> Any:
+    """The factor that is one hyperparameter."""
+    return value
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(inspect.signature(function).parameters)
+
+
+def reads_gradient(statement: Statement) -> bool:
+    """Whether a statement's increment depends on the gradient."""
+    if isinstance(statement, AddScaled):
+        return statement.source == GRADIENT
+    return GRADIENT in statement.reads
 
 
 @dataclass(frozen=True)
@@ -100,6 +143,8 @@ class Program:
         for statement in self.statements:
             if statement.slot not in known:
                 raise ArgumentError(f"a statement changes {statement.slot!r}, which is no slot")
+            if isinstance(statement, AddScaled) and statement.source not in {*known, GRADIENT}:
+                raise ArgumentError(f"a statement reads {statement.source!r}, which is no slot")
 
     @property
     def all_slots(self) -> tuple[str, ...]:
@@ -115,22 +160,20 @@ class Program:
         return tuple(n for n in names if n not in GIVEN and n not in self.all_slots)
 
     @property
-    def readers(self) -> tuple[Add, ...]:
+    def readers(self) -> tuple[Statement, ...]:
         """The statements that read the gradient."""
-        return tuple(
-            s for s in self.statements if isinstance(s, Add) and "gradient" in s.reads
-        )
+        return tuple(s for s in self.statements if reads_gradient(s))
 
     def obstacle(self) -> str | None:
         """Why this program cannot be run backwards exactly, or None if it can."""
         moved = False
         for statement in self.statements:
-            if statement.slot == POSITION and "gradient" in statement.reads:
+            if statement.slot == POSITION and reads_gradient(statement):
                 return (
                     "its position moves by the gradient directly, so the reverse run would need "
                     "the gradient at the old position before it can return there"
                 )
-            if moved and "gradient" in statement.reads:
+            if moved and reads_gradient(statement):
                 return "it reads the gradient after the position has moved"
             moved = moved or statement.slot == POSITION
         return None

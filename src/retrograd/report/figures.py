@@ -14,7 +14,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from retrograd.report.quantities import decimal
 from retrograd.report.style import FAINT, INK, RC, SERIES, WIDTH
@@ -108,6 +108,7 @@ def meta_learning(record: Record) -> Picture:
     named = [("training", "train_loss"), ("validation", "valid_loss"), ("test", "test_loss")]
     for (label, key), shade in zip(named, SERIES, strict=False):
         axes.plot(x, record.series(key), color=shade.light, label=label, **_marks(x))
+    axes.margins(y=0.08)
     axes.set_ylim(bottom=0)
     _title(axes, "What each meta-step gained")
     axes.set(xlabel="meta-step", ylabel="loss after training (nats)")
@@ -197,11 +198,10 @@ def _schedule(record: Record, values: np.ndarray, quantity: str, start: float) -
     kinds = _columns_of_kinds(record)
     figure, panels = _panels(len(kinds), height=1.1 + 1.75 * len(kinds))
     for i, (axes, (kind, columns)) in enumerate(zip(panels, kinds.items(), strict=True)):
+        width = (1.1 if i else 1.6) if len(values) <= 300 else 0.8
         for number, (layer, column) in enumerate(columns):
-            axes.plot(
-                _steps(values), values[:, column], label=f"layer {layer}",
-                **_line_of(number), linewidth=1.1 if i else 1.6, **_marks(values),
-            )  # fmt: skip
+            line = {**_line_of(number), **_marks(values), "linewidth": width}
+            axes.plot(_steps(values), values[:, column], label=f"layer {layer}", **line)
         _start_line(axes.axhline, start)
         axes.set_ylim(0, *([1] if quantity == "momentum" else []))
         _title(axes, f"Learned {quantity}, {kind}".rstrip(", "))
@@ -240,7 +240,7 @@ def _title(axes: Axes, text: str) -> None:
 
 def _legend_above(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=min(len(labels), 4))
+    figure.legend(handles, labels, loc="outside upper left", ncols=min(len(labels), 5))
 
 
 def _start_line(draw: Callable[..., Any], value: float) -> None:
@@ -248,7 +248,10 @@ def _start_line(draw: Callable[..., Any], value: float) -> None:
 
 
 def _whole_numbers(axes: Axes) -> None:
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    left, right = axes.get_xlim()
+    if right - left < 1:
+        axes.set_xlim(left - 0.5, right + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
 
 
 def _log_scale(axes: Axes, *series: Iterable[float], along: str = "y") -> None:
@@ -258,7 +261,18 @@ def _log_scale(axes: Axes, *series: Iterable[float], along: str = "y") -> None:
         return
     (axes.set_yscale if along == "y" else axes.set_xscale)("log", nonpositive="mask")
     axis = axes.yaxis if along == "y" else axes.xaxis
+    axis.set_major_locator(LogLocator(subs=_subdivisions(values)))
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
+def _subdivisions(values: np.ndarray) -> tuple[float, ...]:
+    """Where a decade is labelled: the fewer decades there are, the more densely."""
+    positive = values[np.isfinite(values) & (values > 0)]
+    decades = np.log10(positive.max() / positive.min())
+    if decades > 3:
+        return (1.0,)
+    return (1.0, 2.0, 5.0) if decades > 0.6 else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
 
 
 def _marks(x: np.ndarray) -> dict[str, Any]:

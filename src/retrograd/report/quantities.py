@@ -46,14 +46,14 @@ def duration(seconds: float | None) -> str:
 
     Example:
         >>> [duration(s) for s in (0.0042, 0.998, 42.4, 125, 7380)]
-        ['4.20 ms', '0.998 s', '42.4 s', '2 min 5 s', '2 h 3 min']
+        ['4.20 ms', '1.00 s', '42.4 s', '2 min 5 s', '2 h 3 min']
     """
     if seconds is None:
         return UNKNOWN
     if seconds < 0.1:
         return f"{1000 * seconds:.2f} ms"
     if seconds < 59.95:
-        return f"{seconds:.3g} s"
+        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes_left = divmod(minutes, 60)
     return f"{hours} h {minutes_left} min" if hours else f"{minutes} min {rest} s"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from retrograd.study.descent import MetaStep as MetaStep
+from retrograd.study.descent import descend as descend
 from retrograd.study.records import Record as Record
 from retrograd.study.records import Recorder as Recorder
 from retrograd.study.records import holds_record as holds_record
 from retrograd.study.records import read as read
 from retrograd.study.records import summarize as summarize
 
-__all__ = ["Record", "Recorder", "holds_record", "read", "summarize"]
+__all__ = ["MetaStep", "Record", "Recorder", "descend", "holds_record", "read", "summarize"]

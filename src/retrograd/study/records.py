@@ -201,7 +201,7 @@ def summarize(entries: Sequence[Mapping[str, Any]], *, interrupted: bool = False
     Times are medians over the meta-steps; bytes are the largest of any meta-step.
 
     Args:
-        entries: The entries of the record, at least one. Those with a `hypergradient_norm` are
+        entries: The entries of the record so far. Those with a `hypergradient_norm` are
             meta-steps that were made; a last one without it evaluates the result.
         interrupted: Whether the study was stopped before its end.
 
@@ -211,14 +211,15 @@ def summarize(entries: Sequence[Mapping[str, Any]], *, interrupted: bool = False
         the entries do not tell is None.
     """
     sweeps = [entry for entry in entries if entry.get("hypergradient_norm") is not None]
+    first, last = (entries[0], entries[-1]) if entries else ({}, {})
     training = _median(sweeps, "seconds_training")
     hypergradient = _median(sweeps, "seconds_hypergradient")
     kept, trajectory = _largest(sweeps, "bytes_kept"), _largest(sweeps, "bytes_trajectory")
     return {
         "interrupted": interrupted,
         "meta_steps_done": len(sweeps),
-        "before": {key: entries[0].get(key) for key in LOSSES},
-        "after": {key: entries[-1].get(key) for key in LOSSES},
+        "before": {key: first.get(key) for key in LOSSES},
+        "after": {key: last.get(key) for key in LOSSES},
         "seconds": {
             "training": training,
             "hypergradient": hypergradient,

@@ -1,7 +1,8 @@
-"""A hyperparameter at one step: a row of its table, spread over the elements and summed back."""
+"""What differs between leaves at one step: a row of a hyperparameter's table meets flat vectors."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,48 +16,48 @@ Floats = NDArray[np.float64]
 
 
 class Row:
-    """One row of a hyperparameter's table.
+    """One row of a table: a linear map between (K,) numbers and (N,) elements.
 
     Args:
         values: (K,), with K = 1 (one number for all), L (one per leaf) or N (one per element).
         layout: the layout of the slots.
     """
 
-    __slots__ = ("_spread", "layout", "values")
-
     def __init__(self, values: Floats, layout: Layout) -> None:
         self.values = values
         self.layout = layout
-        self._spread: Any = None
+        self._by_leaf = len(values) not in (1, layout.size)
 
-    @property
+    @cached_property
     def spread(self) -> float | Floats:
-        """The values as they meet a flat slot: a number, or an (N,) vector."""
-        if self._spread is None:
-            self._spread = spread(self.values, self.layout)
-        return self._spread
+        """The values as they meet a flat vector in arithmetic: a number, or an (N,) vector."""
+        if len(self.values) == 1:
+            return float(self.values[0])
+        if not self._by_leaf:
+            return self.values
+        return self.layout.spread(self.values, np.empty(self.layout.size))
 
-    def collect(self, cotangent: Any) -> Any:
-        """The cotangent of `values` from that of `spread`."""
-        return collect(cotangent, len(self.values), self.layout)
+    def times(self, flat: NDArray[Any], out: Floats) -> Floats:
+        """Each element of an (N,) vector times its value, into `out`."""
+        if not self._by_leaf:
+            return np.multiply(flat, self.spread, out=out)
+        for span, value in zip(self.layout.leaves, self.values.tolist(), strict=True):
+            np.multiply(flat[span], value, out=out[span])
+        return out
 
+    def dot(self, a: Floats, b: Floats) -> Floats:
+        """The cotangent of the values where `times(b)` has the cotangent `a`: (K,)."""
+        if len(self.values) == 1:
+            return np.array([a @ b])
+        if not self._by_leaf:
+            return a * b
+        return np.array([a[span] @ b[span] for span in self.layout.leaves])
 
-def spread(values: Floats, layout: Layout) -> float | Floats:
-    """(K,) values over the elements: a number if K = 1, else an (N,) vector."""
-    if len(values) == 1:
-        return float(values[0])
-    if len(values) == layout.size:
-        return values
-    return layout.spread(values, np.empty(layout.size))
-
-
-def collect(cotangent: Any, columns: int, layout: Layout) -> Floats:
-    """The transpose of `spread`: sum an (N,) vector (or a number) to (columns,)."""
-    if columns == 1:
-        return np.reshape(np.sum(cotangent), (1,))
-    if columns == layout.size:
-        return cotangent
-    return layout.collect(cotangent)
+    def collect(self, cotangent: Any) -> Floats:
+        """The cotangent of the values from that of `spread`: (K,)."""
+        if len(self.values) == 1:
+            return np.reshape(np.sum(cotangent), (1,))
+        return self.layout.collect(cotangent) if self._by_leaf else cotangent
 
 
 def aligned(rows: list[Row]) -> list[Floats]:

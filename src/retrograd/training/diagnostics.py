@@ -57,8 +57,14 @@ class Diagnostics:
         >>> import retrograd as rg
         >>> seen = rg.Diagnostics()
         >>> def final(rate):
-        ...     w = rg.train(lambda w, hyper, step: np.sum(w * w), np.ones(3), None,
-        ...                  rg.Momentum(rate, 0.5), steps=10, diagnostics=seen)
+        ...     w = rg.train(
+        ...         lambda w, hyper, step: np.sum(w * w),
+        ...         np.ones(3),
+        ...         None,
+        ...         rg.Momentum(rate, 0.5),
+        ...         steps=10,
+        ...         diagnostics=seen,
+        ...     )
         ...     return np.sum(w)
         >>> hypergradient = rg.grad(final)(0.1)
         >>> len(seen.losses), seen.certificate.steps

@@ -35,9 +35,7 @@ def train_in_floats(
     leaves, structure = backend.flatten(w0)
     layout = Layout([np.shape(leaf) for leaf in leaves])
     tables = {
-        name: table(
-            name, given, layout=layout, structure=structure, steps=steps, backend=backend
-        )
+        name: table(name, given, layout=layout, structure=structure, steps=steps, backend=backend)
         for name, given in optimizer.hyperparameters().items()
     }
     slots = optimizer.start(layout.join([np.asarray(leaf, float) for leaf in leaves]))

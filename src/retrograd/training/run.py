@@ -67,11 +67,11 @@ class Run:
         self._take(inputs)
         self.fingerprints: dict[int, int] = {}
         self.diagnostics.losses.clear()
-        if self.differentiated:
-            self._preflight()
         for t in range(self.steps):
             self._note(t)
             value, gradient = self._value_and_gradient(t)
+            if t == 0 and self.differentiated:
+                self._preflight(gradient)
             self.diagnostics.losses.append(value)
             self._step(t).forward(gradient)
         self._note(self.steps)
@@ -117,9 +117,7 @@ class Run:
         self.hyper = self.backend.unflatten(self.hyper_structure, self.hyper_leaves)
         self.state = State(self.layout, self.optimizer.slot_radixes())
         self.state.set("weights", weights)
-        decayed = {
-            s.slot: None for s in self.optimizer.program.statements if isinstance(s, Decay)
-        }
+        decayed = {s.slot: None for s in self.optimizer.program.statements if isinstance(s, Decay)}
         self.memory: Memory = self.adjoint.memory(
             self.layout, list(decayed), sweeps=self.differentiated
         )
@@ -133,14 +131,10 @@ class Run:
         return Step(t, self.optimizer, self.state, self.memory, rows, self.backend)
 
     def _weights(self) -> Any:
-        return self.backend.unflatten(
-            self.structure, self.state.leaves("weights", self.dtypes)
-        )
+        return self.backend.unflatten(self.structure, self.state.leaves("weights", self.dtypes))
 
     def _value_and_gradient(self, t: int) -> tuple[float, Floats]:
-        value, gradient = self.backend.value_and_gradient(
-            self.loss, self._weights(), self.hyper, t
-        )
+        value, gradient = self.backend.value_and_gradient(self.loss, self._weights(), self.hyper, t)
         if self.backend.is_traced(value):
             raise ArgumentError(
                 "loss: it uses a traced value that it was not handed (by closure), so its "
@@ -153,51 +147,60 @@ class Run:
             )
         return float(value), self._flat(gradient)
 
-    def _flat(self, gradient: Any) -> Floats:
-        return self.layout.join(
-            self.backend.flatten(gradient)[0], np.empty(self.layout.size)
-        )
+    def _tree(self, flat: Floats) -> Any:
+        """A flat vector as a container like the weights, in their dtypes."""
+        parts = [
+            part.astype(dtype, copy=False)
+            for part, dtype in zip(self.layout.split(flat), self.dtypes, strict=True)
+        ]
+        return self.backend.unflatten(self.structure, parts)
 
-    def _preflight(self) -> None:
-        """Evaluate the first gradient twice: an exact way back needs equal bits."""
-        if not self._is_repeatable(0):
+    def _flat(self, gradient: Any) -> Floats:
+        return self.layout.join(self.backend.flatten(gradient)[0], np.empty(self.layout.size))
+
+    def _preflight(self, gradient: Floats) -> None:
+        """Evaluate the first gradient once more: an exact way back needs equal bits."""
+        if not self._repeats(gradient, 0):
             raise ReversalError(
                 "the gradient at step 0, evaluated twice, differs in its bits, so training "
                 "cannot be run backwards: " + _STOCHASTIC
             )
 
-    def _is_repeatable(self, t: int) -> bool:
-        _, once = self._value_and_gradient(t)
+    def _repeats(self, gradient: Floats, t: int) -> bool:
         _, again = self._value_and_gradient(t)
-        return bool(np.array_equal(once.view(np.int64), again.view(np.int64)))
+        return bool(np.array_equal(gradient.view(np.int64), again.view(np.int64)))
 
     def _back(self, t: int, adjoint: dict[str, Floats], results: _Results) -> None:
         """Undo step t and carry the adjoint over it, with one derivative of the gradient."""
-        push: Callable[[Any], tuple[Any, Any]] | None = None
+        hyper = results.hyper
+        active, rebuild = [self.hyper_leaves[i] for i in hyper], self._rebuild(hyper)
+        push: Callable[[Any], tuple[Any, list[Any]]] | None = None
+        pushed: tuple[Any, list[Any]] | None = None
 
-        def ask_gradient() -> Floats:
-            nonlocal push
-            gradient, push = self.backend.linearized_gradient(
-                self.loss,
-                self._weights(),
-                [self.hyper_leaves[i] for i in results.hyper],
-                self._rebuild(results.hyper),
-                t,
-            )
+        def ask(direction: Floats | None) -> Floats:
+            nonlocal push, pushed
+            arguments = self.loss, self._weights(), active, rebuild, t
+            if direction is None:
+                gradient, push = self.backend.linearized_gradient(*arguments)
+            else:
+                gradient, along, mixed = self.backend.gradient_along(
+                    *arguments, self._tree(direction)
+                )
+                pushed = along, mixed
             return self._flat(gradient)
 
         gradient_bar = self._step(t).backward(
-            adjoint, ask_gradient, results.names, lambda name, bar: results.note(name, t, bar)
+            adjoint, ask, results.names, lambda name, bar: results.note(name, t, bar)
         )
-        if push is not None:
-            parts = [
-                part.astype(dtype, copy=False)
-                for part, dtype in zip(self.layout.split(gradient_bar), self.dtypes, strict=True)
-            ]
-            along, mixed = push(self.backend.unflatten(self.structure, parts))
-            adjoint["weights"] = adjoint["weights"] + self._flat(along)
+        if push is not None and gradient_bar is not None:
+            pushed = push(self._tree(gradient_bar))
+        if pushed is not None:
+            along, mixed = pushed
+            adjoint["weights"] = adjoint["weights"].copy()
+            self._add_to(adjoint["weights"], self.backend.flatten(along)[0])
             results.note_hyper(mixed)
-        self.diagnostics.adjoint_norms.append(float(np.linalg.norm(adjoint["weights"])))
+        norm = float(np.sqrt(adjoint["weights"] @ adjoint["weights"]))
+        self.diagnostics.adjoint_norms.append(norm)
 
     def _rebuild(self, active: Sequence[int]) -> Callable[[Sequence[Any]], Any]:
         def rebuild(values: Sequence[Any]) -> Any:
@@ -218,14 +221,18 @@ class Run:
 
     def _start_adjoint(self, cotangents: Sequence[Any]) -> dict[str, Floats]:
         adjoint = {name: np.zeros(self.layout.size) for name in self.state.slots}
-        for span, cotangent in zip(self.layout.leaves, cotangents, strict=True):
-            if cotangent is not None:
-                adjoint["weights"][span] = np.reshape(cotangent, -1)
+        self._add_to(adjoint["weights"], cotangents)
         return adjoint
+
+    def _add_to(self, flat: Floats, leaves: Sequence[Any]) -> None:
+        """Add arrays in the leaves' shapes (None is zero) to a flat vector, in place."""
+        for span, leaf in zip(self.layout.leaves, leaves, strict=True):
+            if leaf is not None:
+                flat[span] += np.reshape(leaf, -1)
 
     def _note(self, t: int) -> None:
         """Fingerprint the state at the start, at the end, and at intervals."""
-        if self.differentiated and t % max(1, self.steps // _CHECKPOINTS) == 0 or t == self.steps:
+        if (self.differentiated and t % max(1, self.steps // _CHECKPOINTS) == 0) or t == self.steps:
             self.fingerprints[t] = self.state.fingerprint()
 
     def _compare(self, t: int) -> None:
@@ -244,7 +251,8 @@ class Run:
             )
 
     def _cause(self, t: int) -> str:
-        return _CHANGED if self._is_repeatable(t) else _STOCHASTIC
+        _, gradient = self._value_and_gradient(min(t, self.steps - 1))
+        return _CHANGED if self._repeats(gradient, min(t, self.steps - 1)) else _STOCHASTIC
 
     def _certificate(self) -> Certificate:
         size, slots = self.layout.size, len(self.state.slots)

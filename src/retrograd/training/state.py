@@ -22,6 +22,7 @@ class State:
 
     Attributes:
         slots: (N,) int64 for each slot.
+        scratch: (N,) float64, for whoever computes an increment.
     """
 
     def __init__(self, layout: Layout, radixes: Mapping[str, int]) -> None:
@@ -31,13 +32,12 @@ class State:
         self._values = {name: np.empty(layout.size) for name in radixes}
         self._fresh: set[str] = set()
         self._increment = np.empty(layout.size, np.int64)
+        self.scratch = np.empty(layout.size)
 
     def set(self, slot: str, leaves: Sequence[Any]) -> None:
         """Round float leaves onto the lattice."""
         flat = self.layout.join([np.asarray(leaf, float) for leaf in leaves])
-        self.lattices[slot].quantize(
-            flat, self.slots[slot], slot=slot, step=0, layout=self.layout
-        )
+        self.lattices[slot].quantize(flat, self.slots[slot], slot=slot, step=0, layout=self.layout)
         self.touched(slot)
 
     def touched(self, slot: str) -> None:
@@ -54,15 +54,13 @@ class State:
 
     def leaves(self, slot: str, dtypes: Sequence[np.dtype[Any]]) -> list[NDArray[Any]]:
         """The numbers of a slot as new arrays in the leaves' shapes and dtypes."""
-        parts = self.layout.split(self.value(slot).copy())
+        parts = self.layout.split(self.lattices[slot].value(self.slots[slot]))
         return [part.astype(dtype, copy=False) for part, dtype in zip(parts, dtypes, strict=True)]
 
     def add(self, slot: str, increment: Any, step: int) -> None:
         """slot <- slot + Q(increment), range and finiteness checked."""
         rounded = self._rounded(slot, increment, step)
-        self.lattices[slot].add(
-            self.slots[slot], rounded, slot=slot, step=step, layout=self.layout
-        )
+        self.lattices[slot].add(self.slots[slot], rounded, slot=slot, step=step, layout=self.layout)
         self.touched(slot)
 
     def subtract(self, slot: str, increment: Any, step: int) -> None:

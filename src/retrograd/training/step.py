@@ -13,13 +13,20 @@ from numpy.typing import NDArray
 
 from retrograd.adjoints import Memory
 from retrograd.lattice import rational
-from retrograd.optimizers import Add, Decay, Optimizer
-from retrograd.training.columns import Row, aligned, collect, spread
+from retrograd.optimizers import Add, AddScaled, Decay, Optimizer
+from retrograd.optimizers.program import itself
+from retrograd.training.columns import Row, aligned
 from retrograd.training.state import State
 
 __all__ = ["Step"]
 
 Floats = NDArray[np.float64]
+
+# What a step in reverse asks of the run: the gradient at the position where the step began, given
+# the direction in which its derivative will be wanted, where that is known already.
+AskGradient = Callable[[Floats | None], Floats]
+# Takes a hyperparameter's name and a part of its adjoint at this step, (K,).
+Found = Callable[[str, Floats], None]
 
 
 class Step:
@@ -44,70 +51,98 @@ class Step:
         backend: Any,
     ) -> None:
         self.index = index
-        self.statements = optimizer.program.statements
+        self.program = optimizer.program
         self.state = state
         self.memory = memory
         self.rows = rows
         self.backend = backend
+        self.gradient: Floats | None = None
 
     def forward(self, gradient: Floats) -> None:
         """Take the step, given the gradient at its start, (N,)."""
+        self.gradient = gradient
         self.memory.enter(self.index, self.state.slots)
-        for statement in self.statements:
+        for statement in self.program.statements:
             slot = statement.slot
             if isinstance(statement, Decay):
-                n, d = rational(statement.factor(*self._factor_rows(statement)))
+                n, d = rational(self._factor(statement).values)
                 self.memory.multiply(slot, self.state.slots[slot], n, d)
                 self.state.touched(slot)
+            elif isinstance(statement, AddScaled):
+                self.state.add(slot, self._multiple(statement), self.index)
             else:
-                arguments = [self._read(name, gradient) for name in statement.reads]
+                arguments = [self._read(name) for name in statement.reads]
                 self.state.add(slot, statement.increment(*arguments), self.index)
 
     def backward(
-        self,
-        adjoint: dict[str, Floats],
-        ask_gradient: Callable[[], Floats],
-        wanted: set[str],
-        found: Callable[[str, Floats], None],
-    ) -> Floats:
+        self, adjoint: dict[str, Floats], ask: AskGradient, wanted: set[str], found: Found
+    ) -> Floats | None:
         """Undo the step, and carry the adjoint over it.
 
         Args:
             adjoint: the adjoint of each slot, (N,); on return that at the start of the step, but
                 for what comes through the gradient.
-            ask_gradient: the gradient at the position where the step began; asked when the
-                position has been undone.
+            ask: gives the gradient; called when the position has been undone.
             wanted: the hyperparameters whose adjoints are asked for.
-            found: takes a hyperparameter's name and a part of its adjoint at this step, (K,).
+            found: takes them.
 
         Returns:
-            The adjoint of the gradient, (N,).
+            The adjoint of the gradient, (N,), or None if no statement reads it.
         """
-        gradient: Floats | None = None
-        gradient_bar: Any = 0.0
-        for statement in reversed(self.statements):
+        readers = self.program.readers
+        bars: dict[str, Floats] = dict(adjoint)
+        for statement in reversed(self.program.statements):
+            if statement in readers and self.gradient is None:
+                self.gradient = ask(self._direction(bars))
             if isinstance(statement, Decay):
-                self._undo_decay(statement, adjoint, wanted, found)
-                continue
-            if "gradient" in statement.reads and gradient is None:
-                gradient = ask_gradient()
-            bars = self._undo_add(statement, adjoint[statement.slot], gradient, wanted)
-            for name, bar in bars.items():
-                if name == "gradient":
-                    gradient_bar = gradient_bar + bar
-                elif name in adjoint:
-                    adjoint[name] = adjoint[name] + bar
-                else:
-                    found(name, self.rows[name].collect(bar))
+                self._undo_decay(statement, bars, wanted, found)
+            elif isinstance(statement, AddScaled):
+                self._undo_multiple(statement, bars, wanted, found)
+            else:
+                self._undo_add(statement, bars, wanted, found)
         self.memory.leave(self.index)
+        gradient_bar = bars.pop("gradient", None)
+        adjoint.update(bars)
         return gradient_bar
 
+    def _direction(self, bars: Mapping[str, Floats]) -> Floats | None:
+        """The adjoint of the gradient, if it is known before the gradient is."""
+        readers = self.program.readers
+        if len(readers) == 1 and isinstance(readers[0], AddScaled):
+            factor, bar = self._factor(readers[0]), bars[readers[0].slot]
+            return factor.times(bar, np.empty_like(bar))
+        return None
+
+    def _undo_decay(
+        self, statement: Decay, bars: dict[str, Floats], wanted: set[str], found: Found
+    ) -> None:
+        """Divide the slot again; the rational that was applied is what is differentiated."""
+        slot, state, bar = statement.slot, self.state, bars[statement.slot]
+        factor = self._factor(statement)
+        n, d = rational(factor.values)
+        self.memory.unmultiply(self.index, slot, state.slots[slot], n, d)
+        state.touched(slot)
+        if wanted.intersection(statement.reads):
+            self._found_factor(statement, factor.dot(bar, state.value(slot)), wanted, found)
+        bars[slot] = Row(n / d, state.layout).times(bar, np.empty_like(bar))
+
+    def _undo_multiple(
+        self, statement: AddScaled, bars: dict[str, Floats], wanted: set[str], found: Found
+    ) -> None:
+        """Subtract coefficient * source again; both get their cotangents."""
+        bar, factor = bars[statement.slot], self._factor(statement)
+        self.state.subtract(statement.slot, self._multiple(statement), self.index)
+        if wanted.intersection(statement.reads):
+            cotangent = factor.dot(bar, self._read(statement.source))
+            self._found_factor(statement, cotangent, wanted, found)
+        _accumulate(bars, statement.source, factor.times(bar, np.empty_like(bar)))
+
     def _undo_add(
-        self, statement: Add, bar: Floats, gradient: Floats | None, wanted: set[str]
-    ) -> dict[str, Any]:
-        """Subtract the increment again; the cotangents of what it read."""
+        self, statement: Add, bars: dict[str, Floats], wanted: set[str], found: Found
+    ) -> None:
+        """Subtract the increment again; everything that it read gets its cotangent."""
         fixed = {
-            name: self._read(name, gradient)
+            name: self._read(name)
             for name in statement.reads
             if name in ("step", "root") or (name in self.rows and name not in wanted)
         }
@@ -117,40 +152,39 @@ class Step:
             given = {**fixed, **dict(zip(names, values, strict=True))}
             return statement.increment(*[given[name] for name in statement.reads])
 
-        values = [self._read(name, gradient) for name in names]
-        rise, pullback = self.backend.vjp(increment, *values)
+        rise, pullback = self.backend.vjp(increment, *[self._read(name) for name in names])
         self.state.subtract(statement.slot, rise, self.index)
-        return dict(zip(names, pullback(bar), strict=True))
+        for name, cotangent in zip(names, pullback(bars[statement.slot]), strict=True):
+            if name in self.rows:
+                found(name, self.rows[name].collect(cotangent))
+            else:
+                _accumulate(bars, name, cotangent)
 
-    def _undo_decay(
-        self,
-        statement: Decay,
-        adjoint: dict[str, Floats],
-        wanted: set[str],
-        found: Callable[[str, Floats], None],
+    def _found_factor(
+        self, statement: Decay | AddScaled, bar: Floats, wanted: set[str], found: Found
     ) -> None:
-        """Divide the slot again; the rational that was applied is what is differentiated."""
-        slot, state = statement.slot, self.state
-        factor = statement.factor(*self._factor_rows(statement))
-        n, d = rational(factor)
-        self.memory.unmultiply(self.index, slot, state.slots[slot], n, d)
-        state.touched(slot)
-        bar = adjoint[slot]
-        if wanted.intersection(statement.reads):
-            factor_bar = collect(bar * state.value(slot), len(factor), state.layout)
-            _, pullback = self.backend.vjp(statement.factor, *self._factor_rows(statement))
-            for name, part in zip(statement.reads, pullback(factor_bar), strict=True):
-                if name in wanted:
-                    columns = len(self.rows[name].values)
-                    found(name, part if len(part) == columns else self.rows[name].collect(part))
-        adjoint[slot] = bar * spread(n / d, state.layout)
+        """Carry the cotangent of a factor on to the hyperparameters that it was computed from."""
+        if statement.factor is itself:
+            found(statement.reads[0], bar)
+            return
+        values = aligned([self.rows[name] for name in statement.reads])
+        _, pullback = self.backend.vjp(statement.factor, *values)
+        for name, part in zip(statement.reads, pullback(bar), strict=True):
+            if name in wanted:
+                row = self.rows[name]
+                found(name, part if len(part) == len(row.values) else row.collect(part))
 
-    def _factor_rows(self, statement: Decay) -> list[Floats]:
-        return aligned([self.rows[name] for name in statement.reads])
+    def _factor(self, statement: Decay | AddScaled) -> Row:
+        values = aligned([self.rows[name] for name in statement.reads])
+        return Row(statement.factor(*values), self.state.layout)
 
-    def _read(self, name: str, gradient: Floats | None) -> Any:
+    def _multiple(self, statement: AddScaled) -> Floats:
+        """coefficient * source, (N,), in memory that the next call takes again."""
+        return self._factor(statement).times(self._read(statement.source), self.state.scratch)
+
+    def _read(self, name: str) -> Any:
         if name == "gradient":
-            return gradient
+            return self.gradient
         if name == "step":
             return self.index
         if name == "root":
@@ -158,3 +192,7 @@ class Step:
         if name in self.rows:
             return self.rows[name].spread
         return self.state.value(name)
+
+
+def _accumulate(bars: dict[str, Floats], name: str, bar: Floats) -> None:
+    bars[name] = bars[name] + bar if name in bars else bar

@@ -67,7 +67,7 @@ def train(
         >>> w = trained(0.25)
         >>> w.round(6)
         array([0.8, 0.8, 0.8])
-        >>> round(rg.grad(lambda decay: trained(decay)[0])(0.25), 6)  # -1/(1 + decay)**2
+        >>> float(rg.grad(lambda decay: trained(decay)[0])(0.25).round(6))  # -1/(1 + decay)**2
         -0.64
 
     References:
@@ -114,8 +114,7 @@ def _check(loss: Any, optimizer: Any, steps: Any, adjoint: Any) -> None:
         raise ArgumentError(f"steps: {steps!r} was given; give a whole number of at least 1")
     if not isinstance(adjoint, Adjoint):
         raise ArgumentError(
-            f"adjoint: {adjoint!r:.60} was given; give an instance such as Reversible() or "
-            "Stored()"
+            f"adjoint: {adjoint!r:.60} was given; give an instance such as Reversible() or Stored()"
         )
     adjoint.check(optimizer.name, optimizer.program.obstacle())
 

@@ -25,6 +25,14 @@ def _share(ans: Any, x: Any, y: Any) -> Any:
     return np.where(x == ans, np.where(y == ans, 0.5, 1.0), 0.0)
 
 
+def _tanh_slope(y: Any) -> Any:
+    """1 - y*y in one pass over fresh memory: the hot spot of every tanh network."""
+    y = np.multiply(y, y)
+    return np.subtract(1, y, out=y) if isinstance(y, np.ndarray) else 1 - y
+
+
+tanh_slope = elementwise(_tanh_slope, lambda ans, y: -2 * y)
+
 elementwise(np.add, 1, 1)
 elementwise(np.subtract, 1, -1)
 elementwise(np.multiply, lambda ans, x, y: y, lambda ans, x, y: x)
@@ -35,21 +43,17 @@ elementwise(
     lambda ans, x, y: ans * np.log(np.where(x == 0, 1, x)),
 )
 elementwise(np.remainder, 1, lambda ans, x, y: -np.floor(x / y))
-elementwise(np.arctan2, lambda ans, x, y: y / (x * x + y * y), lambda ans, x, y: -x / (x * x + y * y))
+elementwise(
+    np.arctan2, lambda ans, x, y: y / (x * x + y * y), lambda ans, x, y: -x / (x * x + y * y)
+)
 elementwise(
     np.hypot,
     lambda ans, x, y: x / _safe(ans),
     lambda ans, x, y: y / _safe(ans),
 )
-elementwise(
-    np.logaddexp, lambda ans, x, y: np.exp(x - ans), lambda ans, x, y: np.exp(y - ans)
-)
-elementwise(
-    np.maximum, lambda ans, x, y: _share(ans, x, y), lambda ans, x, y: _share(ans, y, x)
-)
-elementwise(
-    np.minimum, lambda ans, x, y: _share(ans, x, y), lambda ans, x, y: _share(ans, y, x)
-)
+elementwise(np.logaddexp, lambda ans, x, y: np.exp(x - ans), lambda ans, x, y: np.exp(y - ans))
+elementwise(np.maximum, lambda ans, x, y: _share(ans, x, y), lambda ans, x, y: _share(ans, y, x))
+elementwise(np.minimum, lambda ans, x, y: _share(ans, x, y), lambda ans, x, y: _share(ans, y, x))
 
 elementwise(np.negative, -1)
 elementwise(np.positive, 1)
@@ -68,7 +72,7 @@ elementwise(np.cos, lambda ans, x: -np.sin(x))
 elementwise(np.tan, lambda ans, x: 1 + ans * ans)
 elementwise(np.sinh, lambda ans, x: np.cosh(x))
 elementwise(np.cosh, lambda ans, x: np.sinh(x))
-elementwise(np.tanh, lambda ans, x: 1 - ans * ans)
+elementwise(np.tanh, lambda ans, x: tanh_slope(ans))
 elementwise(np.arcsin, lambda ans, x: 1 / np.sqrt(1 - x * x))
 elementwise(np.arccos, lambda ans, x: -1 / np.sqrt(1 - x * x))
 elementwise(np.arctan, lambda ans, x: 1 / (1 + x * x))

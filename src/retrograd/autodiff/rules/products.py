@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from retrograd.autodiff.primitive import match, multilinear
+from retrograd.autodiff.primitive import match, multilinear, shape_of
 
 
 def _t(x: Any) -> Any:
@@ -14,7 +14,7 @@ def _t(x: Any) -> Any:
 
 
 def _matmul_left(g: Any, ans: Any, x: Any, y: Any) -> Any:
-    if np.ndim(x) == 2 and np.ndim(y) == 2:
+    if len(shape_of(x)) == 2 and len(shape_of(y)) == 2:
         return match(g @ y.T, x)
     if np.ndim(y) == 1:
         return match(np.expand_dims(g, -1) * y, x)
@@ -25,7 +25,7 @@ def _matmul_left(g: Any, ans: Any, x: Any, y: Any) -> Any:
 
 
 def _matmul_right(g: Any, ans: Any, x: Any, y: Any) -> Any:
-    if np.ndim(x) == 2 and np.ndim(y) == 2:
+    if len(shape_of(x)) == 2 and len(shape_of(y)) == 2:
         return match(x.T @ g, y)
     if np.ndim(x) == 1:
         return match(x * g if np.ndim(y) == 1 else np.expand_dims(x, -1) * np.expand_dims(g, -2), y)
@@ -86,4 +86,3 @@ multilinear(
     lambda g, ans, x, y: np.reshape(g @ np.ravel(y), np.shape(x)),
     lambda g, ans, x, y: np.reshape(np.ravel(x) @ g, np.shape(y)),
 )
-

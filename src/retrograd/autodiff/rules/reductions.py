@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from retrograd.autodiff.box import REDUCTIONS
-from retrograd.autodiff.primitive import constant, linear, match, primitive_for, rule
+from retrograd.autodiff.primitive import constant, linear, match, primitive_for, rule, shape_of
 
 
 def _spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """A reduced array, repeated to the shape of `x`."""
     if axis is not None and not keepdims:
-        g = np.expand_dims(g, _axes(axis, np.ndim(x)))
-    return np.broadcast_to(g, np.shape(x))
+        g = np.expand_dims(g, _axes(axis, len(shape_of(x))))
+    return np.broadcast_to(g, shape_of(x))
 
 
 def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
-    return tuple(a % ndim for a in np.atleast_1d(axis))
+    return (axis % ndim,) if isinstance(axis, int) else tuple(a % ndim for a in axis)
 
 
 def _count(x: Any, axis: Any) -> int:
-    shape = np.shape(x)
+    shape = shape_of(x)
     axes = range(len(shape)) if axis is None else _axes(axis, len(shape))
-    return int(np.prod([shape[a] for a in axes]))
+    return math.prod(shape[a] for a in axes)
 
 
 def _sum_vjp(g: Any, ans: Any, x: Any, axis: Any = None, dtype: Any = None, *,

@@ -25,6 +25,10 @@ def _back(new: Any, base: Any) -> Any:
     return np.reshape(new, np.shape(base))
 
 
+def _reshape_vjp(g: Any, ans: Any, x: Any, shape: Any = None, order: Any = "C") -> Any:
+    return np.reshape(g, np.shape(x), order=order)
+
+
 def _untransposed(g: Any, axes: Any = None) -> Any:
     return np.transpose(g, None if axes is None else np.argsort(axes))
 
@@ -38,8 +42,8 @@ view(np.transpose, write=lambda base, new, axes=None: _untransposed(new, axes))
 view(np.swapaxes, write=lambda base, new, a, b: np.swapaxes(new, a, b))
 view(np.moveaxis, write=lambda base, new, a, b: np.moveaxis(new, b, a))
 
-linear(np.reshape, lambda g, ans, x, *args, **kwargs: _reshape_vjp(g, x, *args, **kwargs))
-linear(np.ravel, lambda g, ans, x, order="C": np.reshape(g, np.shape(x), order=order))
+linear(np.reshape, _reshape_vjp)
+linear(np.ravel, lambda g, ans, x, order="C": _reshape_vjp(g, ans, x, order=order))
 linear(np.squeeze, lambda g, ans, x, axis=None: np.reshape(g, np.shape(x)))
 linear(np.expand_dims, lambda g, ans, x, axis: np.reshape(g, np.shape(x)))
 linear(np.transpose, lambda g, ans, x, axes=None: _untransposed(g, axes))
@@ -48,10 +52,6 @@ linear(np.moveaxis, lambda g, ans, x, a, b: np.moveaxis(g, b, a))
 linear(np.broadcast_to, lambda g, ans, x, shape: match(g, x))
 linear(np.roll, lambda g, ans, x, shift, axis=None: np.roll(g, np.negative(shift), axis))
 linear(np.flip, lambda g, ans, x, axis=None: np.flip(g, axis))
-
-
-def _reshape_vjp(g: Any, x: Any, *args: Any, order: Any = "C", **kwargs: Any) -> Any:
-    return np.reshape(g, np.shape(x), order=args[1] if len(args) > 1 else order)
 
 
 def _joined(axis: int, *arrays: Any) -> Any:

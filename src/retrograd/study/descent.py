@@ -1,0 +1,117 @@
+"""The outer loop: move hyperparameters along hypergradients, one meta-step after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrograd.autodiff import tree, value_and_grad
+from retrograd.errors import ArgumentError, NonFiniteError
+from retrograd.optimizers import Optimizer
+
+__all__ = ["MetaStep", "descend"]
+
+
+@dataclass(frozen=True)
+class MetaStep:
+    """One evaluation of the objective, and the hypergradient that the next move follows.
+
+    Attributes:
+        index: the number of the meta-step, from 0.
+        hyper: the hyperparameters at which the objective was evaluated.
+        value: the objective.
+        aux: what the objective returned beside its value.
+        hypergradient: shaped like `hyper`; None at the end, where only the result is evaluated.
+        norm: Euclidean norm of the hypergradient, or None.
+        cosine: of the angle to the hypergradient before, or None.
+        seconds: wall-clock time of the evaluation with its hypergradient.
+    """
+
+    index: int
+    hyper: Any
+    value: float
+    aux: Any
+    hypergradient: Any
+    norm: float | None
+    cosine: float | None
+    seconds: float
+
+
+def descend(
+    objective: Callable[[Any, int], tuple[Any, Any]],
+    hyper: Any,
+    optimizer: Optimizer,
+    meta_steps: int,
+) -> Iterator[MetaStep]:
+    """Minimise an objective over its hyperparameters, and hand out every meta-step as it is done.
+
+    Args:
+        objective: `objective(hyper, index) -> (value, aux)`; the index of the meta-step lets it
+            choose new seeds each time.
+        hyper: where to start: a container of float arrays.
+        optimizer: the meta-optimizer, with numbers as hyperparameters.
+        meta_steps: how many moves, at least 1.
+
+    Yields:
+        `meta_steps + 1` meta-steps: each as it was before its move, and the result at the end.
+
+    Raises:
+        ArgumentError: `meta_steps` is below 1.
+        NonFiniteError: a hypergradient is NaN or infinite.
+
+    Example:
+        >>> from retrograd.optimizers import Adam
+        >>> bowl = lambda hyper, index: ((hyper - 3.0) ** 2, None)
+        >>> [round(float(step.hyper), 2) for step in descend(bowl, 1.0, Adam(rate=0.5), 4)]
+        [1.0, 1.5, 1.99, 2.46, 2.9]
+    """
+    if meta_steps < 1:
+        raise ArgumentError(f"meta_steps: {meta_steps} was given; give at least 1")
+    leaves, structure = tree.flatten(hyper)
+    shapes = [np.shape(leaf) for leaf in leaves]
+    slots = optimizer.start(_joined(leaves))
+    differentiate = value_and_grad(objective, has_aux=True)
+    before: NDArray[np.float64] | None = None
+    for index in range(meta_steps):
+        hyper = tree.unflatten(structure, _split(slots["weights"], shapes))
+        started = perf_counter()
+        (value, aux), hypergradient = differentiate(hyper, index)
+        seconds = perf_counter() - started
+        flat = _joined(tree.leaves(hypergradient))
+        if not np.all(np.isfinite(flat)):
+            raise NonFiniteError(
+                f"the hypergradient of meta-step {index} is not finite; lower the meta-rate or "
+                "train for fewer steps"
+            )
+        yield MetaStep(
+            index, hyper, float(value), aux, hypergradient, float(np.linalg.norm(flat)),
+            _cosine(before, flat), seconds,
+        )  # fmt: skip
+        slots = optimizer.update(slots, flat, optimizer.hyperparameters(), index, np.sqrt)
+        before = flat
+    hyper = tree.unflatten(structure, _split(slots["weights"], shapes))
+    started = perf_counter()
+    value, aux = objective(hyper, meta_steps)
+    yield MetaStep(meta_steps, hyper, float(value), aux, None, None, None, perf_counter() - started)
+
+
+def _joined(leaves: list[Any]) -> NDArray[np.float64]:
+    return np.concatenate([np.ravel(np.asarray(leaf, float)) for leaf in leaves])
+
+
+def _split(flat: NDArray[np.float64], shapes: list[tuple[int, ...]]) -> list[Any]:
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    parts = np.split(flat, ends[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def _cosine(a: NDArray[np.float64] | None, b: NDArray[np.float64]) -> float | None:
+    if a is None:
+        return None
+    lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(a @ b) / lengths if lengths > 0 else None
