@@ -35,7 +35,11 @@ class Memory(ABC):
     def unmultiply(
         self, step: int, slot: str, integers: Integers, n: Integers, d: Integers
     ) -> None:
-        """Give a slot back the integers that it had before the multiplication, in place."""
+        """Give a slot back the integers that it had before the multiplication, in place.
+
+        Raises:
+            ReversalError: the integers cannot be those that the multiplication left.
+        """
 
     @abstractmethod
     def leave(self, step: int) -> None:
@@ -57,9 +61,16 @@ class Memory(ABC):
 
 
 class Adjoint(ABC):
-    """A strategy for getting back the states of a training run; pass it as `train(adjoint=...)`."""
+    """A strategy for getting back the states of a training run; pass it as `train(adjoint=...)`.
+
+    Attributes:
+        exact: whether the gradient is exact.
+        restores_from_zero: whether `unmultiply` gives a slot back also after a factor of 0 (n = 0),
+            which leaves nothing to divide.
+    """
 
     exact = True
+    restores_from_zero = False
 
     @abstractmethod
     def memory(self, layout: Layout, decayed: Sequence[str], *, sweeps: bool) -> Memory:

@@ -9,7 +9,7 @@ import numpy as np
 
 from retrograd.autodiff import jvp, linearize, tree, value_and_grad, value_of, vjp
 from retrograd.autodiff.box import Box
-from retrograd.autodiff.primitive import Primitive, elementwise
+from retrograd.autodiff.primitive import Everywhere, Primitive, elementwise
 from retrograd.autodiff.rules.shapes import array
 from retrograd.autodiff.trace import Traced
 from retrograd.errors import DifferentiationError
@@ -131,7 +131,14 @@ class NumpyBackend:
                 )
             return sweep(argnums, g)
 
-        primitive.pullback = pullback
+        def push(argnum: int, *args: Any) -> Any:
+            raise DifferentiationError(
+                f"{name} has no forward-mode derivative, which jvp, linearize, hvp and jacobian "
+                "ask for: its backward sweep is its only derivative. Use grad, value_and_grad or "
+                "vjp"
+            )
+
+        primitive.pullback, primitive.jvps = pullback, Everywhere(push)
         return primitive(*inputs)
 
 

@@ -19,14 +19,15 @@ from retrograd.cli.watching import watch
 from retrograd.errors import ArgumentError, RetrogradError
 from retrograd.experiments.settings import ScheduleSettings
 
-__all__ = ["app", "run"]
+__all__ = ["app", "free_folder", "run", "shown_default"]
 
 INTERRUPTED = 130
 
 _DEFAULTS = ScheduleSettings()
 
 
-def _shown_default(value: Any) -> str:
+def shown_default(value: Any) -> str:
+    """A default as a person would type it."""
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
@@ -35,7 +36,8 @@ app = App(
     help="Gradients of whole training runs, by running them exactly backwards.",
     version=lambda: f"retrograd {retrograd.__version__}",
     help_format="markdown",
-    default_parameter=Parameter(negative=(), consume_multiple=True, show_default=_shown_default),
+    suppress_keyboard_interrupt=False,  # `run` says more than silence
+    default_parameter=Parameter(negative=(), consume_multiple=True, show_default=shown_default),
 )
 app["--help"].help = "Say what a command does and takes."
 app["--version"].help = "Say which version this is."
@@ -70,12 +72,17 @@ def schedule(
     if not quiet and folder != out:
         say(f"{out} is taken; this study goes to {folder}.")
     summary = _learn_schedule(settings, folder, quiet)
+    if not _entries(folder):
+        say("Interrupted before the first meta-step was complete; there is nothing to report.")
+        return INTERRUPTED
     if not quiet:
         show_outcome(summary)
     if summary["interrupted"]:
-        return _close_interrupted(folder, summary["meta_steps_done"])
+        done = summary["meta_steps_done"]
+        counted = f"{done} complete meta-step" + ("s" if done != 1 else "")
+        say(f"Interrupted after {counted}. The record in {folder} is whole.")
     results(_make_report(folder), label="" if quiet else "Report")
-    return 0
+    return INTERRUPTED if summary["interrupted"] else 0
 
 
 @app.command
@@ -138,15 +145,6 @@ def _learn_schedule(settings: ScheduleSettings, folder: Path, quiet: bool) -> di
                 f"The meta-steps before it are kept: `retrograd report {folder}` draws them."
             )
         raise
-
-
-def _close_interrupted(folder: Path, done: int) -> int:
-    if not _entries(folder):
-        say("Interrupted before the first meta-step was complete; there is nothing to report.")
-        return INTERRUPTED
-    say(f"Interrupted after {done} complete meta-steps. The record in {folder} is whole.")
-    results(_make_report(folder), label="Report")
-    return INTERRUPTED
 
 
 def _entries(folder: Path) -> list[dict[str, Any]]:

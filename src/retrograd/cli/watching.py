@@ -54,8 +54,8 @@ def lines(
         done, elapsed = _done(entry, meta_steps), clock() - start
         left = elapsed / done * (meta_steps - done)
         console.print(
-            f"meta-step {done:{width}}/{meta_steps}  {_losses(entry)}  "
-            + (f"elapsed {duration(elapsed)}  left {duration(left)}" if left else "done"),
+            f"meta-step {done:{width}}/{meta_steps}  loss: {_losses(entry)}  "
+            f"elapsed {duration(elapsed)}  left {duration(left)}",
             soft_wrap=True,
             highlight=False,
         )
@@ -78,7 +78,7 @@ def _bar(console: Console) -> Progress:
 
 
 def _advance(progress: Progress, meta_steps: int) -> Observer:
-    task = progress.add_task("first training", total=meta_steps)
+    task = progress.add_task("first training".ljust(33), total=meta_steps)
 
     def observe(entry: Mapping[str, Any]) -> None:
         progress.update(task, completed=_done(entry, meta_steps), description=_losses(entry))
@@ -93,4 +93,4 @@ def _done(entry: Mapping[str, Any], meta_steps: int) -> int:
 
 def _losses(entry: Mapping[str, Any]) -> str:
     training, validation = decimal(entry["train_loss"]), decimal(entry["valid_loss"])
-    return f"training loss {training}  validation {validation}"
+    return f"training {training}  validation {validation}"

@@ -8,6 +8,8 @@ problem is a small network on MNIST, trained by gradient descent with momentum,
 and the hyperparameters are log alpha and logit beta for each step and group of parameters, and the
 log scale of each group of initial weights. Their gradient, of the loss on the whole training set
 after training, comes from running that training exactly backwards.
+
+As in the paper's experiment, the mean of the training images is subtracted from all inputs.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ from retrograd import (
     train,
     train_in_floats,
 )
-from retrograd.data import Dataset, Split, load, minibatch, one_hot
+from retrograd.data import Dataset, load, minibatch, one_hot
 from retrograd.errors import ArgumentError
 from retrograd.experiments.network import (
     cross_entropy,
@@ -74,6 +76,20 @@ class Problem:
         return (self.data.train.images.shape[1], *self.settings.layers, self.data.classes)
 
     @cached_property
+    def _mean(self) -> NDArray[Any]:
+        return self.data.train.images.mean(axis=0)
+
+    def images(self, name: str) -> NDArray[Any]:
+        """The inputs of a split, centred: the mean of the training images is subtracted."""
+        if name == "train":
+            return self._train_images
+        return getattr(self.data, name).images - self._mean
+
+    @cached_property
+    def _train_images(self) -> NDArray[Any]:
+        return self.data.train.images - self._mean
+
+    @cached_property
     def targets(self) -> NDArray[Any]:
         """The training labels as one-hot rows."""
         return one_hot(self.data.train.labels, self.data.classes)
@@ -100,7 +116,7 @@ class Problem:
 
     def loss(self, seed: int) -> Callable[[Any, Any, int], Any]:
         """The loss on the batch of each step."""
-        images, targets, batch = self.data.train.images, self.targets, self.settings.batch
+        images, targets, batch = self.images("train"), self.targets, self.settings.batch
 
         def loss(w: Any, hyper: None, step: int) -> Any:
             chosen = minibatch(len(images), batch, step, seed)
@@ -121,7 +137,7 @@ class Problem:
             adjoint=Reversible() if self.settings.adjoint == "reversible" else Stored(),
             diagnostics=seen,
         )
-        value = cross_entropy(logits(w, self.data.train.images), self.targets)
+        value = cross_entropy(logits(w, self.images("train")), self.targets)
         return value, {"weights": w, "seen": seen}
 
     def seconds_in_floats(self, hyper: Hyper, seed: int) -> float:
@@ -131,12 +147,10 @@ class Problem:
         train_in_floats(self.loss(seed), w0, None, optimizer, self.settings.steps)
         return perf_counter() - started
 
-    def judge(self, w: Any, split: Split) -> tuple[float, float]:
-        """Loss and error rate of trained weights."""
-        z = logits(w, split.images)
-        return float(cross_entropy(z, one_hot(split.labels, self.data.classes))), error_rate(
-            z, split.labels
-        )
+    def judge(self, w: Any, name: str) -> tuple[float, float]:
+        """Loss and error rate of trained weights on a split."""
+        z, labels = logits(w, self.images(name)), getattr(self.data, name).labels
+        return float(cross_entropy(z, one_hot(labels, self.data.classes))), error_rate(z, labels)
 
     def describe(self) -> dict[str, Any]:
         """What the record says about the study."""
@@ -164,7 +178,7 @@ class Problem:
             "seconds": meta.seconds,
         }
         for name in ("train", "valid", "test"):
-            judged = self.judge(meta.aux["weights"], getattr(self.data, name))
+            judged = self.judge(meta.aux["weights"], name)
             entry[f"{name}_loss"], entry[f"{name}_error"] = judged
         arrays = {f"hyper/{name}": value for name, value in meta.hyper.items()}
         arrays["learning_curve"] = numpy.array(seen.losses)
@@ -213,7 +227,8 @@ def learn_schedule(
     entries: list[dict[str, Any]] = []
     interrupted = False
     try:
-        meta_optimizer = Adam(rate=settings.meta_rate)
+        beta1, beta2 = settings.meta_betas
+        meta_optimizer = Adam(rate=settings.meta_rate, beta1=beta1, beta2=beta2)
         for meta in descend(
             problem.objective, problem.start(), meta_optimizer, settings.meta_steps
         ):

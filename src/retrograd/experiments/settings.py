@@ -32,6 +32,9 @@ class ScheduleSettings:
         meta_steps: How often the hyperparameters are moved along the hypergradient.
         meta_rate: Rate of the meta-optimizer (Adam), in units of the log rates, logit momenta
             and log scales that it moves.
+        meta_betas: Decays of the meta-optimizer's first and second moment. The hypergradient
+            shrinks twentyfold over a study, so the second moment must forget sooner than the
+            usual 0.999.
         seed: Seed of the first initial weights and mini-batches; each meta-step takes the next.
         adjoint: How the sweep gets the states of training back: `reversible` runs training
             exactly backwards, `stored` keeps every state in memory.
@@ -56,6 +59,7 @@ both excluded, such as 0.5.
     batch: int = 200
     meta_steps: int = 50
     meta_rate: float = 0.04
+    meta_betas: tuple[float, float] = (0.8, 0.8)
     seed: int = 0
     adjoint: AdjointName = "reversible"
     log_rate: float = -1.0
@@ -109,6 +113,10 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "batch": (lambda v: _whole(v, 1), "a whole number of 1 or more"),
     "meta_steps": (lambda v: _whole(v, 1), "a whole number of 1 or more"),
     "meta_rate": (lambda v: _real(v) and v > 0, "a positive, finite number, such as 0.04"),
+    "meta_betas": (
+        lambda v: isinstance(v, tuple) and len(v) == 2 and all(_real(b) and 0 <= b < 1 for b in v),
+        "two numbers from 0 to below 1, such as 0.8 0.8",
+    ),
     "seed": (lambda v: _whole(v, 0), "a whole number of 0 or more"),
     "adjoint": (lambda v: v in get_args(AdjointName), "one of " + ", ".join(get_args(AdjointName))),
     "log_rate": (_real, "a finite number, such as -1"),

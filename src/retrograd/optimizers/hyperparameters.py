@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from retrograd.errors import ArgumentError
+from retrograd.errors import ArgumentError, RetrogradError
 
 if TYPE_CHECKING:
     from retrograd.lattice import Layout
@@ -38,8 +38,8 @@ def per_step(values: Any) -> PerStep:
     Args:
         values: shape (steps,), one number per step; shape (steps, L), one per step and leaf of the
             weights, leaves in the order of `retrograd.tree.flatten`; or a container like the
-            weights whose leaves have shape (steps,), or (steps,) and the shape of the leaf for one
-            number per step and element.
+            weights whose leaves have shape (steps,), or (steps,) followed by the shape of the leaf
+            for one number per step and element.
 
     Example:
         >>> import numpy as np
@@ -78,36 +78,63 @@ def table(
         backend: the array library.
 
     Raises:
-        ArgumentError: the shape is none of those that `per_step` and `per_leaf` name.
+        ArgumentError: the shape is none of those that `per_step` and `per_leaf` name, or these
+            are no real numbers.
     """
-    stepwise = isinstance(given, PerStep)
-    rows = steps if stepwise else 1
-    values = given.values if stepwise else given
-    leafwise = isinstance(values, PerLeaf)
-    if leafwise:
-        values = values.values
+    values, stepwise, leafwise = _unmarked(given)
+    rows, lead = (steps, (steps,)) if stepwise else (1, ())
     leaves, found = backend.flatten(values)
-    if found == structure and not (len(leaves) == 1 and _is_flat(leaves[0], layout, stepwise)):
+    if _is_plain(values, leaves):
+        plain = _array(name, values, backend)
+        if tuple(plain.shape) == lead and not leafwise:
+            return plain.reshape((rows, 1))
+        if tuple(plain.shape) == (*lead, len(layout)) and (stepwise or leafwise):
+            return plain.reshape((rows, len(layout)))
+    if found == structure:
         return _of_tree(name, leaves, layout, rows, stepwise, backend)
-    values = backend.array(values)
-    shape = tuple(values.shape)
-    lead = (steps,) if stepwise else ()
-    if shape == lead and not leafwise:
-        return values.reshape((rows, 1))
-    if shape == (*lead, len(layout)) and (stepwise or leafwise):
-        return values.reshape((rows, len(layout)))
-    raise ArgumentError(_expected(name, shape, layout, steps, stepwise, leafwise))
+    given = _described(name, values, leaves, backend)
+    raise ArgumentError(_expected(name, given, layout, steps, stepwise, leafwise))
 
 
-def _is_flat(leaf: Any, layout: Layout, stepwise: bool) -> bool:
-    """Whether the only leaf is one number (per step) rather than one per element."""
-    return len(getattr(leaf, "shape", ())) == (1 if stepwise else 0)
+def _unmarked(given: Any) -> tuple[Any, bool, bool]:
+    """The values, and whether they were marked as per step and as per leaf."""
+    kinds = set()
+    while isinstance(given, PerStep | PerLeaf):
+        kinds.add(type(given))
+        given = given.values
+    return given, PerStep in kinds, PerLeaf in kinds
+
+
+def _is_plain(values: Any, leaves: list[Any]) -> bool:
+    """Whether the values are one array, or the lists of numbers of one."""
+    if isinstance(values, list | tuple):
+        return bool(leaves) and not any(getattr(leaf, "shape", ()) for leaf in leaves)
+    return len(leaves) == 1 and leaves[0] is values
+
+
+def _array(name: str, values: Any, backend: Any) -> Any:
+    try:
+        array = backend.array(values)
+    except RetrogradError:
+        raise
+    except (TypeError, ValueError):
+        raise ArgumentError(_no_numbers(name, values)) from None
+    if array.dtype.kind != "f":
+        raise ArgumentError(_no_numbers(name, values))
+    return array
+
+
+def _no_numbers(name: str, values: Any) -> str:
+    return (
+        f"{name}: {values!r:.60} was given; give a real number, an array of them marked with "
+        "retrograd.per_step or per_leaf, or a container like the weights"
+    )
 
 
 def _of_tree(
     name: str, leaves: list[Any], layout: Layout, rows: int, stepwise: bool, backend: Any
 ) -> Any:
-    leaves = [backend.array(leaf) for leaf in leaves]
+    leaves = [_array(name, leaf, backend) for leaf in leaves]
     lead = (rows,) if stepwise else ()
     if all(tuple(leaf.shape) == lead for leaf in leaves):
         return backend.concatenate([leaf.reshape((rows, 1)) for leaf in leaves], 1)
@@ -115,22 +142,39 @@ def _of_tree(
     for leaf, shape, size, where in zip(
         leaves, layout.shapes, layout.sizes, layout.names, strict=True
     ):
-        if tuple(leaf.shape) == lead:
-            leaf = leaf.reshape((rows,) + (1,) * len(shape))
-        try:
-            full = backend.broadcast_to(leaf, (*lead, *shape) if stepwise else shape)
-        except ValueError:
+        given = tuple(leaf.shape)
+        if given == lead:
+            leaf = leaf.reshape((*lead, *(1 for _ in shape)))
+        if not _fits(tuple(leaf.shape), lead, shape):
             raise ArgumentError(
-                f"{name}: shape {tuple(leaf.shape)} at {where} does not fit weights of shape "
-                f"{shape}; give one number{' per step' if stepwise else ''}, or shape "
-                f"{(*lead, *shape)}"
-            ) from None
+                f"{name}: shape {given} at {where} does not fit weights of shape {shape}; give "
+                f"one number{' per step' if stepwise else ''}, shape {lead}, or one per "
+                f"{'step and ' if stepwise else ''}element, shape {(*lead, *shape)}"
+            )
+        full = backend.broadcast_to(leaf, (*lead, *shape))
         columns.append(full.reshape((rows, size)))
     return backend.concatenate(columns, 1)
 
 
+def _fits(given: tuple[int, ...], lead: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether an array broadcasts to a leaf's shape; after the steps, if there are any."""
+    if lead and (given[:1] != lead or len(given) != 1 + len(shape)):
+        return False
+    given = given[len(lead) :]
+    trailing = shape[len(shape) - len(given) :]
+    return len(given) <= len(shape) and all(
+        n in (1, m) for n, m in zip(given, trailing, strict=True)
+    )
+
+
+def _described(name: str, values: Any, leaves: list[Any], backend: Any) -> str:
+    if _is_plain(values, leaves):
+        return f"an array of shape {tuple(_array(name, values, backend).shape)}"
+    return f"{values!r:.60}"
+
+
 def _expected(
-    name: str, shape: tuple[int, ...], layout: Layout, steps: int, stepwise: bool, leafwise: bool
+    name: str, given: str, layout: Layout, steps: int, stepwise: bool, leafwise: bool
 ) -> str:
     leaves = len(layout)
     if stepwise:
@@ -145,4 +189,4 @@ def _expected(
             "() for one number, or a container like the weights; mark other arrays with "
             f"retrograd.per_step (one per step, {steps} here) or per_leaf ({leaves} here)"
         )
-    return f"{name}: an array of shape {shape} was given; expected {wanted}"
+    return f"{name}: {given} was given; expected {wanted}"

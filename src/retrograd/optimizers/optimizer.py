@@ -62,23 +62,44 @@ class Optimizer:
         return type(self).__name__
 
     def hyperparameters(self) -> dict[str, Any]:
-        """The hyperparameters by name, as given."""
-        own = {f.name for f in fields(self)}
-        return {n: getattr(self, n) for n in self.program.hyperparameters if n in own}
+        """The hyperparameters by name, as given.
+
+        Raises:
+            ArgumentError: a statement of the program reads what is no field of the class.
+        """
+        unknown = set(self.program.hyperparameters) - {f.name for f in fields(self)}
+        if unknown:
+            raise ArgumentError(
+                f"{self.name}: its program reads {sorted(unknown)}, which it has no field for; "
+                "declare the hyperparameters as fields of the dataclass"
+            )
+        return {name: getattr(self, name) for name in self.program.hyperparameters}
 
     def slot_radixes(self) -> dict[str, int]:
         """The radix of each slot.
 
         Raises:
-            ArgumentError: `radix` names a slot that the optimizer does not have.
+            ArgumentError: `radix` is no mapping, or names a slot that the optimizer does not have;
+                or the class gives no radix for one of its slots.
         """
+        if not isinstance(self.radix, Mapping):
+            raise ArgumentError(
+                f"radix: {self.radix!r:.60} was given; give digits by slot, such as "
+                f"{{'weights': {self.radixes.get(POSITION, 44)}}}"
+            )
         unknown = set(self.radix) - set(self.program.all_slots)
         if unknown:
             raise ArgumentError(
                 f"radix: {self.name} has no slot {sorted(unknown)}; its slots are "
                 f"{list(self.program.all_slots)}"
             )
-        return {**self.radixes, **self.radix}
+        radixes = {**self.radixes, **self.radix}
+        missing = set(self.program.all_slots) - set(radixes)
+        if missing:
+            raise ArgumentError(
+                f"{self.name} says no radix for {sorted(missing)}; name all slots in `radixes`"
+            )
+        return radixes
 
     def check(self, name: str, values: Any) -> None:
         """Refuse hyperparameters outside their domain.

@@ -145,6 +145,13 @@ class Program:
                 raise ArgumentError(f"a statement changes {statement.slot!r}, which is no slot")
             if isinstance(statement, AddScaled) and statement.source not in {*known, GRADIENT}:
                 raise ArgumentError(f"a statement reads {statement.source!r}, which is no slot")
+            strange = {*known, *GIVEN}.intersection(statement.reads)
+            if strange and not isinstance(statement, Add):
+                raise ArgumentError(
+                    f"a factor of {statement.slot!r} reads {sorted(strange)}; factors and "
+                    "coefficients are functions of hyperparameters only, so that they are known "
+                    "in the reverse run: use add(slot, increment)"
+                )
 
     @property
     def all_slots(self) -> tuple[str, ...]:

@@ -40,9 +40,14 @@ def svg(picture: Picture) -> bytes:
     return buffer.getvalue()
 
 
-def inline_svg(picture: Picture) -> Markup:
-    """The picture as an `<svg>` element that follows the page's colours and width."""
-    text = svg(picture).decode()
+def inline_svg(picture: Picture, drawn: bytes) -> Markup:
+    """The picture as an `<svg>` element that follows the page's colours and width.
+
+    Args:
+        picture: What is drawn.
+        drawn: The same as an SVG file, from `svg`.
+    """
+    text = drawn.decode()
     text = re.sub(r"\A.*?(?=<svg )", "", text, flags=re.DOTALL)
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = _with_own_names(text, picture.name)

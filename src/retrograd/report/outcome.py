@@ -71,9 +71,9 @@ def costs(summary: Mapping[str, Any]) -> list[Cost]:
         Cost("One hypergradient", _beside(duration(seconds["hypergradient"]), _trainings(seconds))),
         Cost("Memory that the sweep kept", memory(held["kept"])),
         Cost("Storing the trajectory", _beside(memory(held["trajectory"]), _times_more(held))),
-        Cost("Kept per parameter and step", UNKNOWN if bits is None else f"{bits:.3g} bits"),
+        Cost("Tape per parameter and step", UNKNOWN if bits is None else f"{bits:.3g} bits"),
         Cost("Every step recovered bit for bit", _yes_or_no(summary["exact"])),
-        Cost("The whole study", duration(seconds["total"])),
+        Cost("All meta-steps together", duration(seconds["total"])),
     ]
 
 

@@ -42,21 +42,21 @@ def make_report(out: str | Path) -> Path:
         raise DataError(
             f"{record.out} holds no complete meta-step yet: wait for the first, then report again."
         )
-    pictures = draw_all(record)
+    pictures = [(picture, drawing.svg(picture)) for picture in draw_all(record)]
     _write_figures(record.out / "figures", pictures)
     page = record.out / "report.html"
     replace_file(page, _page(record, pictures).encode())
     return page
 
 
-def _write_figures(folder: Path, pictures: list[Picture]) -> None:
+def _write_figures(folder: Path, pictures: list[tuple[Picture, bytes]]) -> None:
     folder.mkdir(exist_ok=True)
-    for picture in pictures:
+    for picture, drawn in pictures:
         replace_file(folder / f"{picture.name}.png", drawing.png(picture))
-        replace_file(folder / f"{picture.name}.svg", drawing.svg(picture))
+        replace_file(folder / f"{picture.name}.svg", drawn)
 
 
-def _page(record: Record, pictures: list[Picture]) -> str:
+def _page(record: Record, pictures: list[tuple[Picture, bytes]]) -> str:
     environment = Environment(
         loader=PackageLoader("retrograd.report", "templates"),
         autoescape=True,
@@ -71,7 +71,7 @@ def _page(record: Record, pictures: list[Picture]) -> str:
         finding=_finding(summary),
         qualities=qualities(summary),
         costs=costs(summary),
-        pictures=[(picture, drawing.inline_svg(picture)) for picture in pictures],
+        pictures=[(picture, drawing.inline_svg(picture, drawn)) for picture, drawn in pictures],
         asked=_asked(record.settings),
         versions=record.settings["versions"],
         palette=PALETTE,

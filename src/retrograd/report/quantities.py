@@ -50,6 +50,8 @@ def duration(seconds: float | None) -> str:
     """
     if seconds is None:
         return UNKNOWN
+    if seconds == 0:
+        return "0 s"
     if seconds < 0.1:
         return f"{1000 * seconds:.2f} ms"
     if seconds < 59.95:

@@ -65,7 +65,7 @@ class Step:
         for statement in self.program.statements:
             slot = statement.slot
             if isinstance(statement, Decay):
-                n, d = rational(self._factor(statement).values)
+                n, d = _rational(self._factor(statement).values)
                 self.memory.multiply(slot, self.state.slots[slot], n, d)
                 self.state.touched(slot)
             elif isinstance(statement, AddScaled):
@@ -119,7 +119,7 @@ class Step:
         """Divide the slot again; the rational that was applied is what is differentiated."""
         slot, state, bar = statement.slot, self.state, bars[statement.slot]
         factor = self._factor(statement)
-        n, d = rational(factor.values)
+        n, d = _rational(factor.values)
         self.memory.unmultiply(self.index, slot, state.slots[slot], n, d)
         state.touched(slot)
         if wanted.intersection(statement.reads):
@@ -192,6 +192,15 @@ class Step:
         if name in self.rows:
             return self.rows[name].spread
         return self.state.value(name)
+
+
+def _rational(factors: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """n/d for each factor; 0/1 for a factor of 0, which the lattice itself does not take."""
+    zero = factors == 0
+    if not zero.any():
+        return rational(factors)
+    n, d = rational(np.where(zero, 0.5, factors))
+    return np.where(zero, 0, n), np.where(zero, 1, d)
 
 
 def _accumulate(bars: dict[str, Floats], name: str, bar: Floats) -> None:

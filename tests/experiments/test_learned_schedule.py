@@ -1,0 +1,104 @@
+"""The learned schedule, small: what it records, and that it learns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import retrograd as rg
+from retrograd.data import load
+from retrograd.errors import ArgumentError
+from retrograd.experiments.learned_schedule import Problem, learn_schedule
+from retrograd.experiments.settings import ScheduleSettings
+from retrograd.study import read
+
+SMALL = ScheduleSettings(layers=(8,), steps=5, batch=20, meta_steps=3)
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return Problem(SMALL, load("mnist-10k"))
+
+
+def test_the_record_holds_every_meta_step_and_the_result(tmp_path):
+    seen = []
+    summary = learn_schedule(SMALL, tmp_path / "out", seen.append)
+    record = read(tmp_path / "out")
+    assert record.entries == seen
+    assert [entry["meta_step"] for entry in seen] == [0, 1, 2, 3]
+    assert [entry["seed"] for entry in seen] == [0, 1, 2, 3]
+    assert record.summary == summary
+    assert summary["exact"] is True
+    assert summary["sweeps"] == summary["meta_steps_done"] == 3
+    assert seen[-1]["hypergradient_norm"] is None
+    assert record.arrays(0)["hyper/log_rates"].shape == (5, 4)
+    assert record.arrays(0)["hypergradient/log_scales"].shape == (4,)
+    assert record.arrays(3)["learning_curve"].shape == (5,)
+    assert record.settings["groups"] == ["weights 1", "biases 1", "weights 2", "biases 2"]
+    assert record.settings["fan_in"] == [784, 784, 8, 8]
+
+
+def test_the_same_settings_give_the_same_numbers(tmp_path):
+    learn_schedule(SMALL, tmp_path / "a")
+    learn_schedule(replace(SMALL, adjoint="stored"), tmp_path / "b")
+    one, two = read(tmp_path / "a"), read(tmp_path / "b")
+    for i, (a, b) in enumerate(zip(one.entries, two.entries, strict=True)):
+        assert a["train_loss"] == pytest.approx(b["train_loss"], rel=1e-12)
+        np.testing.assert_allclose(
+            one.arrays(i)["hyper/log_rates"], two.arrays(i)["hyper/log_rates"], rtol=1e-10
+        )
+
+
+def test_an_interrupt_leaves_the_completed_meta_steps(tmp_path):
+    def stop(entry):
+        if entry["meta_step"] == 1:
+            raise KeyboardInterrupt
+
+    summary = learn_schedule(SMALL, tmp_path, stop)
+    assert summary["interrupted"] is True
+    assert summary["meta_steps_done"] == 2
+    assert len(read(tmp_path).entries) == 2
+
+
+def test_an_interrupt_before_the_first_meta_step_ends_the_record_too(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Problem, "objective", interrupted)
+    summary = learn_schedule(SMALL, tmp_path)
+    assert summary["interrupted"] is True
+    assert summary["meta_steps_done"] == 0
+    assert read(tmp_path).entries == []
+
+
+def test_the_inputs_are_centred_on_the_training_images(problem):
+    assert np.abs(problem.images("train").mean(axis=0)).max() < 1e-12
+    assert np.abs(problem.images("test").mean(axis=0)).max() > 1e-3
+
+
+def test_the_hypergradient_follows_central_differences(problem):
+    hyper = problem.start()
+    direction = {k: np.cos(np.arange(v.size)).reshape(v.shape) for k, v in hyper.items()}
+
+    def moved(h):
+        return {k: v + h * direction[k] for k, v in hyper.items()}
+
+    gradient, _ = rg.grad(problem.objective, has_aux=True)(hyper, 0)
+    slope = sum(np.sum(gradient[k] * direction[k]) for k in hyper)
+    h = 1e-4
+    ends = [problem.objective(moved(s * h), 0)[0] for s in (1, -1)]
+    assert slope == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=1e-6)
+
+
+def test_meta_steps_lower_the_training_loss(tmp_path):
+    settings = replace(SMALL, steps=20, batch=50, meta_steps=12, meta_rate=0.1)
+    learn_schedule(settings, tmp_path)
+    losses = [entry["train_loss"] for entry in read(tmp_path).entries]
+    assert losses[-1] < 0.75 * losses[0]
+
+
+def test_a_batch_larger_than_the_data_is_refused():
+    with pytest.raises(ArgumentError, match=r"--batch is 7000.*6000 training images.*smaller"):
+        Problem(replace(SMALL, batch=7000), load("mnist-10k"))
