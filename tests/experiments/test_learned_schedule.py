@@ -79,6 +79,8 @@ def test_the_inputs_are_centred_on_the_training_images(problem):
 
 
 def test_the_hypergradient_follows_central_differences(problem):
+    # Rationals crowd least around 1/2, where a small move of a momentum is rounded away.
+    problem = Problem(replace(SMALL, momentum=0.4142), problem.data)
     hyper = problem.start()
     direction = {k: np.cos(np.arange(v.size)).reshape(v.shape) for k, v in hyper.items()}
 
