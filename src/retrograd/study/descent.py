@@ -54,14 +54,15 @@ def descend(
         objective: `objective(hyper, index) -> (value, aux)`; the index of the meta-step lets it
             choose new seeds each time.
         hyper: where to start: a container of float arrays.
-        optimizer: the meta-optimizer, with numbers as hyperparameters.
+        optimizer: the meta-optimizer, with single numbers as hyperparameters.
         meta_steps: how many moves, at least 1.
 
     Yields:
         `meta_steps + 1` meta-steps: each as it was before its move, and the result at the end.
 
     Raises:
-        ArgumentError: `meta_steps` is below 1.
+        ArgumentError: `meta_steps` is no whole number of at least 1, `hyper` holds no array, or
+            the meta-optimizer's hyperparameters are not single numbers in their domains.
         NonFiniteError: a hypergradient is NaN or infinite.
 
     Example:
@@ -70,9 +71,10 @@ def descend(
         >>> [round(float(step.hyper), 2) for step in descend(bowl, 1.0, Adam(rate=0.5), 4)]
         [1.0, 1.5, 1.99, 2.46, 2.9]
     """
-    if meta_steps < 1:
-        raise ArgumentError(f"meta_steps: {meta_steps} was given; give at least 1")
+    _check(optimizer, meta_steps)
     leaves, structure = tree.flatten(hyper)
+    if not leaves:
+        raise ArgumentError("hyper: it holds no array; give the hyperparameters to learn")
     shapes = [np.shape(leaf) for leaf in leaves]
     slots = optimizer.start(_joined(leaves))
     differentiate = value_and_grad(objective, has_aux=True)
@@ -98,6 +100,24 @@ def descend(
     started = perf_counter()
     value, aux = objective(hyper, meta_steps)
     yield MetaStep(meta_steps, hyper, float(value), aux, None, None, None, perf_counter() - started)
+
+
+def _check(optimizer: Any, meta_steps: Any) -> None:
+    if not isinstance(meta_steps, int) or isinstance(meta_steps, bool) or meta_steps < 1:
+        raise ArgumentError(
+            f"meta_steps: {meta_steps!r} was given; give a whole number of at least 1"
+        )
+    if not isinstance(optimizer, Optimizer):
+        raise ArgumentError(
+            f"optimizer: {optimizer!r:.60} was given; give one of retrograd's, such as "
+            "Adam(rate=0.04)"
+        )
+    for name, value in optimizer.hyperparameters().items():
+        if not isinstance(value, int | float):
+            raise ArgumentError(
+                f"{name}: {value!r:.60} was given to the meta-optimizer; give a single number"
+            )
+        optimizer.check(name, np.asarray(value, float))
 
 
 def _joined(leaves: list[Any]) -> NDArray[np.float64]:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from retrograd.backends import NumpyBackend
-from retrograd.lattice import Layout
-from retrograd.optimizers import Optimizer, table
+from retrograd.errors import DifferentiationError
+from retrograd.optimizers import Optimizer
+from retrograd.training.arguments import check_run, layout_of, tables_of
 from retrograd.training.columns import Row
 
 __all__ = ["train_in_floats"]
@@ -23,6 +24,10 @@ def train_in_floats(
     Arguments and result are those of `train`. The weights differ from `train`'s by what the
     lattice rounds away.
 
+    Raises:
+        ArgumentError: an argument has a wrong shape, type or value.
+        DifferentiationError: an argument is a traced value.
+
     Example:
         >>> import numpy as np
         >>> import retrograd as rg
@@ -32,12 +37,15 @@ def train_in_floats(
         True
     """
     backend = NumpyBackend()
+    check_run(loss, optimizer, steps)
     leaves, structure = backend.flatten(w0)
-    layout = Layout([np.shape(leaf) for leaf in leaves])
-    tables = {
-        name: table(name, given, layout=layout, structure=structure, steps=steps, backend=backend)
-        for name, given in optimizer.hyperparameters().items()
-    }
+    layout = layout_of(leaves, backend.leaf_names(w0))
+    tables = tables_of(optimizer, layout, structure, steps, backend)
+    if any(backend.is_traced(x) for x in (*leaves, *backend.flatten(hyper)[0], *tables.values())):
+        raise DifferentiationError(
+            "train_in_floats cannot be differentiated: use train, or hand it plain values "
+            "(retrograd.value_of)"
+        )
     slots = optimizer.start(layout.join([np.asarray(leaf, float) for leaf in leaves]))
     for t in range(steps):
         w = backend.unflatten(structure, layout.split(slots["weights"]))

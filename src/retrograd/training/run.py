@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.adjoints import Adjoint, Memory
-from retrograd.errors import ArgumentError, NonFiniteError, ReversalError
+from retrograd.errors import ArgumentError, LatticeOverflowError, NonFiniteError, ReversalError
 from retrograd.lattice import Layout
 from retrograd.optimizers import Decay, Optimizer
 from retrograd.training.columns import Row
@@ -67,6 +67,8 @@ class Run:
         self._take(inputs)
         self.fingerprints: dict[int, int] = {}
         self.diagnostics.losses.clear()
+        self.diagnostics.adjoint_norms.clear()
+        self.diagnostics.certificate = None
         for t in range(self.steps):
             self._note(t)
             value, gradient = self._value_and_gradient(t)
@@ -107,7 +109,8 @@ class Run:
         leaves = len(self.layout)
         end = len(inputs) - len(self.tables)
         weights, self.hyper_leaves = inputs[:leaves], list(inputs[leaves:end])
-        self.values = dict(zip(self.tables, (np.asarray(x) for x in inputs[end:]), strict=True))
+        # Copies: the caller may write to the arrays between the two passes.
+        self.values = dict(zip(self.tables, (np.array(x) for x in inputs[end:]), strict=True))
         self.constants = {
             name: Row(values[0], self.layout)
             for name, values in self.values.items()
@@ -135,17 +138,20 @@ class Run:
 
     def _value_and_gradient(self, t: int) -> tuple[float, Floats]:
         value, gradient = self.backend.value_and_gradient(self.loss, self._weights(), self.hyper, t)
-        if self.backend.is_traced(value):
-            raise ArgumentError(
-                "loss: it uses a traced value that it was not handed (by closure), so its "
-                "derivative would be lost; pass that value to train as hyper"
-            )
+        self._refuse_traced([value, *self.backend.flatten(gradient)[0]])
         if not math.isfinite(value):
             raise NonFiniteError(
                 f"the loss is {float(value)} at step {t}: lower the rate or the scale of the "
                 "initial weights, or look for a division by zero or logarithm in the loss"
             )
         return float(value), self._flat(gradient)
+
+    def _refuse_traced(self, found: Sequence[Any]) -> None:
+        if any(self.backend.is_traced(x) for x in found):
+            raise ArgumentError(
+                "loss: it uses a traced value that it was not handed (by closure), so its "
+                "derivative would be lost; pass that value to train as hyper"
+            )
 
     def _tree(self, flat: Floats) -> Any:
         """A flat vector as a container like the weights, in their dtypes."""
@@ -189,18 +195,22 @@ class Run:
                 pushed = along, mixed
             return self._flat(gradient)
 
-        gradient_bar = self._step(t).backward(
-            adjoint, ask, results.names, lambda name, bar: results.note(name, t, bar)
-        )
+        try:
+            gradient_bar = self._step(t).backward(
+                adjoint, ask, results.names, lambda name, bar: results.note(name, t, bar)
+            )
+        except (ReversalError, LatticeOverflowError, NonFiniteError) as error:
+            # The forward run had no such trouble, so this is not its state.
+            raise self._missed(t, str(error)) from error
         if push is not None and gradient_bar is not None:
             pushed = push(self._tree(gradient_bar))
         if pushed is not None:
             along, mixed = pushed
+            self._refuse_traced([*self.backend.flatten(along)[0], *mixed])
             adjoint["weights"] = adjoint["weights"].copy()
             self._add_to(adjoint["weights"], self.backend.flatten(along)[0])
             results.note_hyper(mixed)
-        norm = float(np.sqrt(adjoint["weights"] @ adjoint["weights"]))
-        self.diagnostics.adjoint_norms.append(norm)
+        self.diagnostics.adjoint_norms.append(_norm(adjoint["weights"], t))
 
     def _rebuild(self, active: Sequence[int]) -> Callable[[Sequence[Any]], Any]:
         def rebuild(values: Sequence[Any]) -> Any:
@@ -237,11 +247,15 @@ class Run:
 
     def _compare(self, t: int) -> None:
         if t in self.fingerprints and self.state.fingerprint() != self.fingerprints[t]:
-            later = [s for s in self.fingerprints if s > t]
-            raise ReversalError(
-                f"the sweep did not return to the forward run's state at step {t} (the state at "
-                f"step {min(later, default=t)} was right): {self._cause(t)}"
-            )
+            raise self._missed(t, "its fingerprint differs")
+
+    def _missed(self, t: int, how: str) -> ReversalError:
+        later = [s for s in self.fingerprints if s > t]
+        right = f"; the state at step {min(later)} was right" if later else ""
+        return ReversalError(
+            f"the sweep did not return to the forward run's state at step {t} ({how}{right}): "
+            f"{self._cause(t)}"
+        )
 
     def _check_empty(self) -> None:
         if not self.memory.is_empty():
@@ -251,8 +265,12 @@ class Run:
             )
 
     def _cause(self, t: int) -> str:
-        _, gradient = self._value_and_gradient(min(t, self.steps - 1))
-        return _CHANGED if self._repeats(gradient, min(t, self.steps - 1)) else _STOCHASTIC
+        t = min(t, self.steps - 1)
+        try:
+            _, gradient = self._value_and_gradient(t)
+            return _CHANGED if self._repeats(gradient, t) else _STOCHASTIC
+        except Exception:  # whatever a loss does at a state that is not its own
+            return _CHANGED
 
     def _certificate(self) -> Certificate:
         size, slots = self.layout.size, len(self.state.slots)
@@ -272,7 +290,23 @@ _STOCHASTIC = (
 _CHANGED = (
     "the gradient there is repeatable now, so something changed between the two passes: data or "
     "weights written to in place, the number of BLAS threads, or the loss's own state. Keep them "
-    "fixed, or use adjoint=Stored()."
+    "fixed until the derivative has been taken."
+)
+
+
+def _norm(adjoint: Floats, t: int) -> float:
+    """The norm of the adjoint at the start of step t, which must be finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        norm = float(np.sqrt(adjoint @ adjoint))
+    if not (math.isfinite(norm) or np.isfinite(adjoint).all()):
+        raise NonFiniteError(_NOT_FINITE.format(where=f" at step {t}"))
+    return norm
+
+
+_NOT_FINITE = (
+    "the adjoint is not finite{where}: the derivative of the loss (or of the run, if it is chaotic "
+    "over this many steps) is NaN or infinite. Look at the run's losses and adjoint_norms with "
+    "diagnostics=retrograd.Diagnostics()"
 )
 
 
@@ -314,9 +348,5 @@ class _Results:
                 bars.append(self.tables[run.tables[i - leaves - len(run.hyper_leaves)]])
         for bar in bars:
             if not np.all(np.isfinite(bar)):
-                raise NonFiniteError(
-                    "the adjoint is not finite: the derivative of the loss (or of the run, if it "
-                    "is chaotic over this many steps) is NaN or infinite. Look at the run's losses "
-                    "and adjoint_norms with diagnostics=retrograd.Diagnostics()"
-                )
+                raise NonFiniteError(_NOT_FINITE.format(where=""))
         return bars

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from retrograd.adjoints import Adjoint, Reversible
 from retrograd.backends import NumpyBackend
-from retrograd.errors import ArgumentError
-from retrograd.lattice import Layout
-from retrograd.optimizers import Optimizer, table
+from retrograd.optimizers import Optimizer
+from retrograd.training.arguments import (
+    check_decays,
+    check_run,
+    check_strategy,
+    layout_of,
+    tables_of,
+)
 from retrograd.training.diagnostics import Diagnostics
 from retrograd.training.run import Run
 
@@ -76,11 +79,14 @@ def train(
     """
     backend = NumpyBackend()
     adjoint = Reversible() if adjoint is None else adjoint
-    _check(loss, optimizer, steps, adjoint)
+    check_run(loss, optimizer, steps)
+    check_strategy(adjoint, diagnostics, optimizer)
     leaves, structure = backend.flatten(w0)
-    layout = Layout(_shapes(leaves), names=backend.leaf_names(w0))
+    layout = layout_of(leaves, backend.leaf_names(w0))
     hyper_leaves, hyper_structure = backend.flatten(hyper)
-    tables = _tables(optimizer, layout, structure, steps, backend)
+    tables = tables_of(optimizer, layout, structure, steps, backend)
+    plain = {name: backend.value_of(values) for name, values in tables.items()}
+    check_decays(optimizer, plain, layout, steps, adjoint)
     inputs = [*leaves, *hyper_leaves, *tables.values()]
     run = Run(
         loss=loss,
@@ -100,45 +106,3 @@ def train(
     else:
         trained = run.forward(*inputs)
     return backend.unflatten(structure, trained)
-
-
-def _check(loss: Any, optimizer: Any, steps: Any, adjoint: Any) -> None:
-    if not callable(loss):
-        raise ArgumentError(f"loss: {loss!r:.60} was given; give a function loss(w, hyper, step)")
-    if not isinstance(optimizer, Optimizer):
-        raise ArgumentError(
-            f"optimizer: {optimizer!r:.60} was given; give one of retrograd's, such as "
-            "Momentum(rate=0.1, momentum=0.9)"
-        )
-    if not isinstance(steps, int | np.integer) or isinstance(steps, bool) or steps < 1:
-        raise ArgumentError(f"steps: {steps!r} was given; give a whole number of at least 1")
-    if not isinstance(adjoint, Adjoint):
-        raise ArgumentError(
-            f"adjoint: {adjoint!r:.60} was given; give an instance such as Reversible() or Stored()"
-        )
-    adjoint.check(optimizer.name, optimizer.program.obstacle())
-
-
-def _shapes(leaves: list[Any]) -> list[tuple[int, ...]]:
-    if not leaves:
-        raise ArgumentError("w0: it holds no array; give the weights to train")
-    for leaf in leaves:
-        dtype = getattr(leaf, "dtype", np.asarray(leaf).dtype if isinstance(leaf, float) else None)
-        if dtype is None or dtype.kind != "f":
-            raise ArgumentError(
-                f"w0: a leaf is {leaf!r:.40} ({dtype or type(leaf).__name__}); give real float "
-                "arrays (x.astype(float))"
-            )
-    return [tuple(getattr(leaf, "shape", ())) for leaf in leaves]
-
-
-def _tables(
-    optimizer: Optimizer, layout: Layout, structure: Any, steps: int, backend: Any
-) -> dict[str, Any]:
-    tables: dict[str, Any] = {}
-    for name, given in optimizer.hyperparameters().items():
-        tables[name] = table(
-            name, given, layout=layout, structure=structure, steps=steps, backend=backend
-        )
-        optimizer.check(name, backend.value_of(tables[name]))
-    return tables
