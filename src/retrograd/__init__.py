@@ -1,4 +1,11 @@
-"""Differentiate NumPy programs, and whole training runs exactly backwards."""
+"""Differentiate NumPy programs, and whole training runs exactly backwards.
+
+    grad, value_and_grad, ...     derivatives of NumPy programs
+    train                         training as a differentiable function
+    Momentum, Adam                optimizers; per_step and per_leaf vary their hyperparameters
+    Reversible, Stored            adjoints: how the sweep gets the states of training back
+    tree                          nested containers
+"""
 
 from __future__ import annotations
 
@@ -34,6 +41,7 @@ _HOMES = {
     "retrograd.optimizers": "Adam Momentum per_leaf per_step",
     "retrograd.training": "Certificate Diagnostics train train_in_floats",
 }
+_MODULES = ("data", "errors", "extend", "numpy", "scipy", "study", "testing")
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
@@ -62,6 +70,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"retrograd.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'retrograd' has no attribute {name!r}")
     home = import_module(_HOME[name])
@@ -71,4 +81,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted({*globals(), *__all__, *_MODULES})

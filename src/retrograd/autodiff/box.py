@@ -11,6 +11,7 @@ another box: it looks again when its base has changed, and what is written to it
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ class Box(Traced):
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -79,7 +80,11 @@ class Box(Traced):
 
     @property
     def flat(self) -> Any:
-        return REGISTRY[np.ravel](self)
+        return flat_view(self)
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
 
     def __len__(self) -> int:
         return len(self.value)
@@ -91,15 +96,53 @@ class Box(Traced):
         return get_item(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(value, View) and value.base is self and value.args[0] is index:
+            return  # the second half of `a[i] += b`: the view has written already
         self.rebind(set_item(self, index, value))
 
     def rebind(self, new: Any) -> None:
         """Make this box stand for another value: what in-place code does."""
         self.value, self.node, self.owner = new.value, new.node, new.owner
 
+    def assign(self, result: Any) -> None:
+        """Take a new value in place under NumPy's rules: shape and dtype stay."""
+        if np.shape(result) != self.shape:
+            raise ValueError(
+                f"in-place operation: a result of shape {np.shape(result)} does not fit into an "
+                f"array of shape {self.shape}"
+            )
+        if result.dtype != self.dtype:
+            if not np.can_cast(result.dtype, self.dtype, "same_kind"):
+                raise TypeError(
+                    f"in-place operation: cannot cast from {result.dtype} to {self.dtype}; write "
+                    "x = x + y instead of x += y"
+                )
+            result = as_type(result, self.dtype)
+        if not isinstance(result, Traced):  # a constant: what was here has no influence any more
+            result = set_item(self, ..., result)
+        elif not self.shape:  # ufuncs make numbers of 0-d arrays, which could not change again
+            result = REGISTRY[np.reshape](result, ())
+        self.rebind(result)
+
+    def snapshot(self) -> Box:
+        """Another box with what this one stands for now."""
+        return Box(self.value, self.node, self.owner)
+
+    def __copy__(self) -> Any:
+        return np.copy(self)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return np.copy(self)
+
+    def __reduce__(self) -> Any:
+        raise _intercepted("pickling", "store retrograd.value_of(x)")
+
+    def fill(self, value: Any) -> None:
+        self[...] = value
+
     def astype(self, dtype: Any, **kwargs: Any) -> Any:
         if np.dtype(dtype).kind not in "fc":
-            return value_of(self).astype(dtype, **kwargs)
+            return np.asarray(value_of(self)).astype(dtype, **kwargs)[()]
         return as_type(self, dtype)
 
     def copy(self, order: str = "C") -> Any:
@@ -135,21 +178,16 @@ class Box(Traced):
         )
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        out = kwargs.pop("out", (None,))
         if method == "__call__" and ufunc in REGISTRY:
-            result = REGISTRY[ufunc](*inputs, **kwargs)
-        elif method == "reduce" and ufunc in REDUCTIONS:
-            result = REDUCTIONS[ufunc](*inputs, **{"axis": 0, **kwargs})
-        else:
-            raise _unknown(ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}")
-        return result if out == (None,) else _written(out[0], result)
+            return REGISTRY[ufunc](*inputs, **kwargs)
+        if method == "reduce" and ufunc in REDUCTIONS:
+            return REDUCTIONS[ufunc](*inputs, **{"axis": 0, **kwargs})
+        raise _unknown(ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}")
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function not in REGISTRY:
             raise _unknown(getattr(function, "__name__", repr(function)))
-        out = kwargs.pop("out", None) if "out" in kwargs else None
-        result = REGISTRY[function](*args, **kwargs)
-        return result if out is None else _written(out, result)
+        return REGISTRY[function](*args, **kwargs)
 
     def __repr__(self) -> str:
         return f"Box({value_of(self)!r})"
@@ -164,22 +202,23 @@ class Box(Traced):
 class View(Box):
     """A box that stands for a part of another one, made by `primitive(base, *args)`."""
 
-    __slots__ = ("args", "base", "kwargs", "primitive", "seen")
+    __slots__ = ("args", "base", "kwargs", "primitive", "seen", "seen_node")
 
     def __init__(
         self, box: Box, primitive: ViewPrimitive, base: Box, args: tuple[Any, ...], kwargs: Any
     ) -> None:
         super().__init__(box.value, box.node, box.owner)
         self.primitive, self.base, self.args, self.kwargs = primitive, base, args, kwargs
-        self.seen = base.value
+        self.seen, self.seen_node = base.value, base.node
 
     def rebind(self, new: Any) -> None:
         self.base.rebind(self.primitive.write(self.base, new, *self.args, **self.kwargs))
 
     def _fresh(self) -> None:
         """Look again if the base has been rebound since."""
-        if self.base.value is not self.seen:
-            self.seen = self.base.value
+        base = self.base
+        if base.value is not self.seen or base.node is not self.seen_node:
+            self.seen, self.seen_node = base.value, base.node
             new = Primitive.__call__(self.primitive, self.base, *self.args, **self.kwargs)
             self.value, self.node, self.owner = new.value, new.node, new.owner
 
@@ -212,9 +251,10 @@ class ViewPrimitive(Primitive):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         result = super().__call__(*args, **kwargs)
-        base = args[0]
-        if isinstance(result, Box) and isinstance(base, Box) and _shares(result, base):
-            return View(result, self, base, args[1:], kwargs)
+        if isinstance(result, Box) and args:
+            base = args[0]
+            if isinstance(base, Box) and _shares(result, base):
+                return View(result, self, base, args[1:], kwargs)
         return result
 
 
@@ -229,42 +269,30 @@ get_item = view(_get_item, write=lambda base, new, index: set_item(base, index, 
 
 def _shares(result: Box, base: Box) -> bool:
     inner, outer = value_of(result), value_of(base)
-    if type(inner) is not np.ndarray or type(outer) is not np.ndarray:
+    if not isinstance(inner, np.ndarray) or not isinstance(outer, np.ndarray):
         return False
-    return inner.base is not None and np.may_share_memory(inner, outer)
+    return inner is outer or (inner.base is not None and np.may_share_memory(inner, outer))
+
+
+class Flat(View):
+    """`x.flat`: writes reach `x` whatever its layout; what is read is a copy, as in NumPy."""
+
+    __slots__ = ()
+
+    def __getitem__(self, index: Any) -> Any:
+        part = get_item(self.snapshot(), index)
+        return np.copy(part) if part.ndim else part
+
+
+def flat_view(box: Box) -> Flat:
+    """The elements of a traced array in C order."""
+    ravel = REGISTRY[np.ravel]
+    assert isinstance(ravel, ViewPrimitive)
+    return Flat(Primitive.__call__(ravel, box), ravel, box, (), {})
 
 
 # ufunc.reduce(x, axis=0) on traced arrays; filled by rules/reductions.py
 REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {}
-
-
-def _written(out: Any, result: Any) -> Any:
-    """The effect of `out=`: the traced array that was handed in takes the result."""
-    if not isinstance(out, Box):
-        raise InterceptionError(
-            "a traced value was to be written into a plain array (out=, or a -= x with a plain "
-            "array a), which cannot hold a derivative. Write a = a - x, or create a inside the "
-            "function from traced values."
-        )
-    _assign(out, result)
-    return out
-
-
-def _assign(target: Box, result: Any) -> None:
-    """Rebind `target` in place under NumPy's rules: shape and dtype stay."""
-    if np.shape(result) != target.shape:
-        raise ValueError(
-            f"in-place operation: a result of shape {np.shape(result)} does not fit into an array "
-            f"of shape {target.shape}"
-        )
-    if result.dtype != target.dtype:
-        if not np.can_cast(result.dtype, target.dtype, "same_kind"):
-            raise TypeError(
-                f"in-place operation: cannot cast from {result.dtype} to {target.dtype}; write "
-                "x = x + y instead of x += y"
-            )
-        result = as_type(result, target.dtype)
-    target.rebind(result)
 
 
 def _intercepted(what: str, cure: str) -> InterceptionError:
@@ -293,9 +321,10 @@ def _binary(name: str, ufunc: np.ufunc) -> None:
         return self.owner.apply(primitive, (other, self), {})
 
     def in_place(self: Box, other: Any) -> Any:
-        if type(value_of(self)) is not np.ndarray:  # numbers are immutable
-            return primitive(self, other)
-        _assign(self, primitive(self, other))
+        result = primitive(self, other)
+        if not isinstance(value_of(self), np.ndarray):  # numbers are immutable
+            return result
+        self.assign(result)
         return self
 
     setattr(Box, f"__{name}__", forward)
@@ -323,8 +352,10 @@ def _method(name: str, function: Callable[..., Any]) -> None:
 def _shape_method(name: str, function: Callable[..., Any]) -> None:
     def method(self: Box, *shape: Any, **kwargs: Any) -> Any:
         if len(shape) == 1 and not isinstance(shape[0], int | np.integer):
-            shape = shape[0]
-        return REGISTRY[function](self, shape or None, **kwargs)
+            return REGISTRY[function](self, shape[0], **kwargs)
+        if not shape and (kwargs or function is np.transpose):
+            return REGISTRY[function](self, **kwargs)
+        return REGISTRY[function](self, shape, **kwargs)
 
     setattr(Box, name, method)
 
@@ -353,7 +384,10 @@ for _name, _ufunc in _UNARY.items():
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     _comparison(_name)
 for _function in _METHODS:
-    _method("conj" if _function is np.conj else _function.__name__, _function)
+    _method(_function.__name__, _function)
+_method("conj", np.conjugate)
+_method("__divmod__", lambda x, y: (x // y, x % y))
+_method("__rdivmod__", lambda x, y: (y // x, y % x))
 _method("flatten", lambda x, *args: np.copy(np.ravel(x, *args)))
 _shape_method("reshape", np.reshape)
 _shape_method("transpose", np.transpose)

@@ -33,6 +33,9 @@ class Dual(Trace):
         if not primitive.differentiable:
             return ans
         tangent = push_forward(primitive, active, ans, values, kwargs)
+        if tangent is None:
+            return ans
         if primitive.outputs:
-            return tuple(Box(a, t, self) for a, t in zip(ans, tangent, strict=True))
+            parts = zip(ans, tangent, strict=True)
+            return tuple(a if t is None else Box(a, t, self) for a, t in parts)
         return Box(ans, tangent, self)

@@ -20,7 +20,7 @@ from retrograd.autodiff.box import Box
 from retrograd.autodiff.dual import Dual
 from retrograd.autodiff.primitive import match
 from retrograd.autodiff.tape import Tape
-from retrograd.autodiff.trace import Traced, value_of
+from retrograd.autodiff.trace import Traced, escaped, value_of
 from retrograd.errors import ArgumentError, DifferentiationError
 
 if TYPE_CHECKING:
@@ -51,24 +51,16 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
         >>> pullback(np.ones(2))
         (array([ 2., -2.]),)
     """
-    inputs, structure = tree.flatten(primals)
-    tape = Tape()
-    with tape.running():
-        boxes = [tape.watch(_float(leaf)) for leaf in inputs]
-        result, aux = _split(f(*tree.unflatten(structure, list(boxes))), has_aux)
-        outputs, result_structure = tree.flatten(result)
-        values = [_own_value(leaf, tape) for leaf in outputs]
-        nodes = [_own_node(leaf, tape) for leaf in outputs]
-    result = tree.unflatten(result_structure, values)
+    record = _record(f, primals, has_aux)
+    tape, inputs, nodes, values = record.tape, record.inputs, record.nodes, record.values
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
-        seeds = _seeds(nodes, _same_structure(cotangent, result_structure, "cotangent"), values)
-        found = tape.pull(seeds)
-        return tree.unflatten(
-            structure, [_cotangent(found.get(i), leaf) for i, leaf in enumerate(inputs)]
-        )
+        found = tape.pull(_seeds(nodes, record.like_result(cotangent, "cotangent"), values))
+        given = {id(_owner_of_memory(c)) for c in tree.leaves(cotangent)}
+        return tree.unflatten(record.structure, _cotangents(found, inputs, given))
 
-    return (result, pullback, _plain(aux, tape)) if has_aux else (result, pullback)
+    result = record.result()
+    return (result, pullback, record.aux) if has_aux else (result, pullback)
 
 
 def linearize(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
@@ -91,26 +83,20 @@ def linearize(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, .
         >>> float(y), float(push(2.0))
         (0.0, 2.0)
     """
-    inputs, structure = tree.flatten(primals)
-    tape = Tape()
-    with tape.running():
-        boxes = [tape.watch(_float(leaf)) for leaf in inputs]
-        result, aux = _split(f(*tree.unflatten(structure, list(boxes))), has_aux)
-        outputs, result_structure = tree.flatten(result)
-        values = [_own_value(leaf, tape) for leaf in outputs]
-        nodes = [_own_node(leaf, tape) for leaf in outputs]
+    record = _record(f, primals, has_aux)
+    tape, nodes, values = record.tape, record.nodes, record.values
 
     def push(*tangents: Any) -> Any:
-        directions = _tangents(tangents, primals, structure)
+        directions = _tangents(tangents, primals)
         found = tape.push({i: d for i, d in enumerate(directions) if d is not None})
         pushed = [
             _zeros(value) if node is None or node not in found else found[node]
             for node, value in zip(nodes, values, strict=True)
         ]
-        return tree.unflatten(result_structure, pushed)
+        return tree.unflatten(record.result_structure, pushed)
 
-    result = tree.unflatten(result_structure, values)
-    return (result, push, _plain(aux, tape)) if has_aux else (result, push)
+    result = record.result()
+    return (result, push, record.aux) if has_aux else (result, push)
 
 
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -131,19 +117,16 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
         (6.0, 3.0)
     """
     inputs, structure = tree.flatten(tuple(primals))
-    directions = _tangents(tangents, tuple(primals), structure)
-    trace = Dual()
-    with trace.running():
+    directions = _tangents(tangents, tuple(primals))
+    with Dual() as trace:
         boxes = [
             _float(leaf) if d is None else Box(_float(leaf), d, trace)
             for leaf, d in zip(inputs, directions, strict=True)
         ]
         outputs, result_structure = tree.flatten(f(*tree.unflatten(structure, boxes)))
+        nodes = [_own_node(leaf, trace) for leaf in outputs]
         values = [_own_value(leaf, trace) for leaf in outputs]
-        pushed = [
-            leaf.node if isinstance(leaf, Traced) and leaf.owner is trace else _zeros(leaf)
-            for leaf in outputs
-        ]
+    pushed = [_zeros(v) if d is None else d for v, d in zip(values, nodes, strict=True)]
     return tree.unflatten(result_structure, values), tree.unflatten(result_structure, pushed)
 
 
@@ -176,24 +159,20 @@ def value_and_grad(
     @wraps(f)
     def valued(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         several = isinstance(argnum, Sequence)
-        numbers = list(argnum) if isinstance(argnum, Sequence) else [argnum]
-        _check_argnums(numbers, args)
+        numbers = _argnums(argnum if isinstance(argnum, Sequence) else [argnum], args)
         inputs, structure = tree.flatten([args[i] for i in numbers])
-        tape = Tape()
-        with tape.running():
-            boxes = [tape.watch(_float(leaf)) for leaf in inputs]
-            chosen = iter(tree.unflatten(structure, list(boxes)))
+        inputs = [_float(leaf) for leaf in inputs]
+        with Tape() as tape:
+            boxes = [tape.watch(leaf) for leaf in inputs]
             mixed = list(args)
-            for i in numbers:
-                mixed[i] = next(chosen)
+            for i, chosen in zip(numbers, tree.unflatten(structure, boxes), strict=True):
+                mixed[i] = chosen
             result, aux = _split(f(*mixed, **kwargs), has_aux)
             value, node = _own_value(result, tape), _own_node(result, tape)
         _check_scalar(value)
         seeds = {} if node is None else {node: _one(value)}
         found = tape.pull(seeds, consume=True)
-        gradient = tree.unflatten(
-            structure, [_cotangent(found.get(i), leaf) for i, leaf in enumerate(inputs)]
-        )
+        gradient = tree.unflatten(structure, _cotangents(found, inputs, set()))
         gradient = tuple(gradient) if several else gradient[0]
         return ((value, _plain(aux, tape)) if has_aux else value), gradient
 
@@ -239,6 +218,8 @@ def elementwise_grad(f: Function, argnum: int = 0) -> Function:
 def jacobian(f: Function, argnum: int = 0) -> Function:
     """All partial derivatives of an array-valued function of one array.
 
+    A complex argument needs a function that is complex-differentiable there.
+
     Args:
         f: a function of arrays that returns one array of shape `S`.
         argnum: which argument, one array of shape `P`.
@@ -246,6 +227,9 @@ def jacobian(f: Function, argnum: int = 0) -> Function:
     Returns:
         A function whose result has shape `S + P`. Its rows are computed backwards or its columns
         forwards, whichever are fewer, from one evaluation of `f`.
+
+    Raises:
+        DifferentiationError: argument or result is no array, or `f` is not complex-differentiable.
 
     Example:
         >>> import numpy as np
@@ -257,17 +241,9 @@ def jacobian(f: Function, argnum: int = 0) -> Function:
 
     @wraps(f)
     def matrix(*args: Any, **kwargs: Any) -> Any:
-        _check_argnums([argnum], args)
-
-        def partial(x: Any) -> Any:
-            return f(*args[:argnum], x, *args[argnum + 1 :], **kwargs)
-
-        x = _float(args[argnum])
-        y, push = linearize(partial, x)
-        if np.size(x) < np.size(y):
-            return _columns(push, x, y)
-        _, pullback = vjp(partial, x)
-        return _rows(pullback, x, y)
+        (number,) = _argnums([argnum], args)
+        record = _record(_partial(f, number, args, kwargs), (args[number],), has_aux=False)
+        return _matrix(record)
 
     return matrix
 
@@ -299,30 +275,111 @@ def hvp(f: Function, argnum: int = 0) -> Function:
         >>> rg.hvp(lambda x: np.sum(x**3))(np.array([1.0, 2.0]), np.array([1.0, 0.0]))
         array([6., 0.])
     """
-    gradient = grad(f, argnum)
 
     @wraps(f)
-    def product(*args: Any) -> Any:
+    def product(*args: Any, **kwargs: Any) -> Any:
         *primals, vector = args
-
-        def partial(x: Any) -> Any:
-            return gradient(*primals[:argnum], x, *primals[argnum + 1 :])
-
-        return jvp(partial, (primals[argnum],), (vector,))[1]
+        (number,) = _argnums([argnum], primals)
+        gradient = grad(_partial(f, number, primals, kwargs))
+        return jvp(gradient, (primals[number],), (vector,))[1]
 
     return product
 
 
-def _columns(push: Function, x: Any, y: Any) -> Any:
-    columns = [push(basis) for basis in _bases(x)]
-    return np.reshape(np.stack(columns, axis=-1), np.shape(y) + np.shape(x))
+def _partial(f: Function, number: int, args: Sequence[Any], kwargs: dict[str, Any]) -> Function:
+    """`f` as a function of one of its arguments."""
+    return lambda x: f(*args[:number], x, *args[number + 1 :], **kwargs)
 
 
-def _rows(pullback: Function, x: Any, y: Any) -> Any:
-    rows = [pullback(basis)[0] for basis in _bases(y)]
-    if not rows:
-        return np.zeros(np.shape(y) + np.shape(x))
-    return np.reshape(np.stack(rows), np.shape(y) + np.shape(x))
+class _Record:
+    """One evaluation of a function on a tape, with its containers taken apart."""
+
+    __slots__ = ("aux", "inputs", "nodes", "result_structure", "structure", "tape", "values")
+
+    def __init__(self, tape: Tape, inputs: list[Any], structure: Any) -> None:
+        self.tape, self.inputs, self.structure = tape, inputs, structure
+        self.aux: Any = None
+        self.nodes: list[Any] = []
+        self.values: list[Any] = []
+        self.result_structure: Any = None
+
+    def result(self) -> Any:
+        """The result, in arrays of its own: the caller may write to them, the tape needs its."""
+        return tree.unflatten(self.result_structure, [_apart(value) for value in self.values])
+
+    def like_result(self, given: Any, name: str) -> list[Any]:
+        """The leaves of a container that must be shaped as the result is."""
+        return _same_structure(given, self.result_structure, name)
+
+
+def _record(f: Function, primals: tuple[Any, ...], has_aux: bool) -> _Record:
+    inputs, structure = tree.flatten(primals)
+    with Tape() as tape:
+        record = _Record(tape, [_apart(_float(leaf)) for leaf in inputs], structure)
+        boxes = [tape.watch(leaf) for leaf in record.inputs]
+        result, aux = _split(f(*tree.unflatten(structure, boxes)), has_aux)
+        outputs, record.result_structure = tree.flatten(result)
+        record.values = [_own_value(leaf, tape) for leaf in outputs]
+        record.nodes = [_own_node(leaf, tape) for leaf in outputs]
+    record.aux = _plain(aux, tape)
+    return record
+
+
+def _apart(x: Any) -> Any:
+    """What the caller cannot change by writing in place."""
+    if isinstance(x, Box):
+        return x.snapshot()
+    return x.copy() if isinstance(x, np.ndarray) else x
+
+
+def _matrix(record: _Record) -> Any:
+    """The Jacobian of a recorded function of one array, by the cheaper mode."""
+    if len(record.inputs) != 1 or len(record.values) != 1:
+        raise DifferentiationError(
+            f"jacobian needs one array as argument and one as result, got {len(record.inputs)} and "
+            f"{len(record.values)}: join them (np.concatenate), or use vjp or linearize"
+        )
+    (x,), (y,) = record.inputs, record.values
+    if _is_complex(x) or _is_complex(y) or np.size(x) < np.size(y):
+        parts = _columns(record, x, y)
+    else:
+        parts = _rows(record, x, y)
+    shape = np.shape(y) + np.shape(x)
+    return np.reshape(parts, shape) if parts is not None else np.zeros(shape)
+
+
+def _columns(record: _Record, x: Any, y: Any) -> Any:
+    """The Jacobian with one column a pushed basis vector; None if there are none."""
+    (node,) = record.nodes
+
+    def column(basis: Any) -> Any:
+        found = record.tape.push({0: basis})
+        return found[node] if node in found else _zeros(y)
+
+    columns = [column(basis) for basis in _bases(x)]
+    if _is_complex(x):
+        turned = [column(1j * basis) for basis in _bases(x)]
+        for a, b in zip(columns, turned, strict=True):
+            if not np.allclose(value_of(b), 1j * value_of(a)):
+                raise DifferentiationError(
+                    "jacobian: the function of a complex argument is not complex-differentiable "
+                    "here. Write it as a function of the real and imaginary parts, or use vjp"
+                )
+    return np.stack(columns, axis=-1) if columns else None
+
+
+def _rows(record: _Record, x: Any, y: Any) -> Any:
+    """The Jacobian with one row a pulled basis vector; None if there are none."""
+    (node,) = record.nodes
+    rows = []
+    for basis in _bases(y):
+        found = record.tape.pull({} if node is None else {node: basis})
+        rows.append(_cotangent(found.get(0), x))
+    return np.stack(rows) if rows else None
+
+
+def _is_complex(x: Any) -> bool:
+    return np.iscomplexobj(value_of(x))
 
 
 def _bases(x: Any) -> list[Any]:
@@ -345,13 +402,15 @@ def _split(result: Any, has_aux: bool) -> tuple[Any, Any]:
 
 def _float(leaf: Any) -> Any:
     """A leaf that can carry a derivative: Python integers become floats, the rest is refused."""
-    if isinstance(leaf, Traced) or tree.is_float(leaf):
+    if isinstance(leaf, Box):
+        return leaf.snapshot()
+    if tree.is_float(leaf) and not isinstance(leaf, np.matrix | np.ma.MaskedArray):
         return leaf
     if isinstance(leaf, int) and not isinstance(leaf, bool):
         return float(leaf)
     raise DifferentiationError(
-        f"cannot differentiate with respect to {_describe(leaf)}: give floats (x.astype(float)), "
-        "or choose another argument with argnum"
+        f"cannot differentiate with respect to {_describe(leaf)}: give plain arrays of floats "
+        "(x.astype(float)), or choose another argument with argnum"
     )
 
 
@@ -361,13 +420,21 @@ def _describe(leaf: Any) -> str:
     return f"{kind} ({leaf!r:.60})"
 
 
-def _check_argnums(numbers: list[int], args: tuple[Any, ...]) -> None:
+def _argnums(numbers: Sequence[int], args: Sequence[Any]) -> list[int]:
+    """Positions of arguments, counted from the front."""
+    found: list[int] = []
     for i in numbers:
+        if not isinstance(i, int | np.integer):
+            raise ArgumentError(f"argnum: {i!r} was given; give the position of an argument")
         if not -len(args) <= i < len(args):
             raise ArgumentError(
                 f"argnum: {i} was given, but the function was called with {len(args)} positional "
                 "arguments; pass the differentiated argument by position"
             )
+        found.append(int(i) % len(args))
+    if len(set(found)) < len(found):
+        raise ArgumentError(f"argnum: {numbers} names an argument twice; give each number once")
+    return found
 
 
 def _check_scalar(value: Any) -> None:
@@ -386,7 +453,15 @@ def _check_scalar(value: Any) -> None:
 
 
 def _own_value(leaf: Any, trace: Any) -> Any:
-    return leaf.value if isinstance(leaf, Traced) and leaf.owner is trace else leaf
+    """A result without its box; what belongs to an ended or a foreign trace is refused."""
+    if not isinstance(leaf, Traced):
+        return leaf
+    owner = leaf.owner
+    if owner is trace:
+        return leaf.value
+    if owner.closed or owner.level >= trace.level:
+        raise escaped("of another trace is returned")
+    return leaf
 
 
 def _own_node(leaf: Any, trace: Any) -> Any:
@@ -406,15 +481,42 @@ def _one(value: Any) -> Any:
 
 def _zeros(value: Any) -> Any:
     plain = value_of(value)
-    return np.zeros_like(plain) if isinstance(plain, np.ndarray) else type(plain)(0)
+    if isinstance(plain, np.ndarray):
+        return np.zeros_like(plain, dtype=None if plain.dtype.kind in "fc" else float)
+    return type(plain)(0) if tree.is_float(plain) else 0.0
+
+
+def _cotangents(found: dict[int, Any], inputs: list[Any], taken: set[int]) -> list[Any]:
+    """The finished cotangents of the inputs, no two of which share memory.
+
+    Args:
+        found: cotangents by node; the nodes of the inputs are their numbers.
+        inputs: the leaves.
+        taken: the ids of arrays that belong to somebody else.
+    """
+    finished = []
+    for i, leaf in enumerate(inputs):
+        g = _cotangent(found.get(i), leaf)
+        if isinstance(g, np.ndarray):
+            if id(_owner_of_memory(g)) in taken:
+                g = g.copy()
+            taken.add(id(_owner_of_memory(g)))
+        finished.append(g)
+    return finished
+
+
+def _owner_of_memory(x: Any) -> Any:
+    base = getattr(x, "base", None) if isinstance(x, np.ndarray) else None
+    return x if base is None else base
 
 
 def _cotangent(g: Any, leaf: Any) -> Any:
     """A finished cotangent, as the caller may keep it: of the leaf's kind, and writable."""
-    leaf = _float(leaf)
     if g is None:
         return _zeros(leaf)
     g = match(g, leaf)
+    if isinstance(g, Box):
+        return g.snapshot()
     if isinstance(g, np.ndarray) and not g.flags.writeable:
         return g.copy()
     return g
@@ -423,10 +525,7 @@ def _cotangent(g: Any, leaf: Any) -> Any:
 def _seeds(nodes: list[Any], cotangents: list[Any], values: list[Any]) -> dict[int, Any]:
     seeds: dict[int, Any] = {}
     for node, c, value in zip(nodes, cotangents, values, strict=True):
-        if np.shape(c) != np.shape(value):
-            raise ArgumentError(
-                f"cotangent: shape {np.shape(c)} was given for a result of shape {np.shape(value)}"
-            )
+        c = _along(c, value, "cotangent")
         if node is not None:
             seeds[node] = seeds[node] + c if node in seeds else c
     return seeds
@@ -439,7 +538,7 @@ def _same_structure(given: Any, structure: Any, name: str) -> list[Any]:
     return found
 
 
-def _tangents(tangents: Sequence[Any], primals: tuple[Any, ...], structure: Any) -> list[Any]:
+def _tangents(tangents: Sequence[Any], primals: tuple[Any, ...]) -> list[Any]:
     """One direction a leaf of `primals`; None where a whole argument stands still."""
     if len(tangents) != len(primals):
         raise ArgumentError(
@@ -453,11 +552,24 @@ def _tangents(tangents: Sequence[Any], primals: tuple[Any, ...], structure: Any)
             directions += [None] * len(inputs)
             continue
         found = _same_structure(tangent, one, "tangents")
-        for d, leaf in zip(found, inputs, strict=True):
-            if np.shape(d) != np.shape(leaf):
-                raise ArgumentError(
-                    f"tangents: shape {np.shape(d)} was given for a primal of shape "
-                    f"{np.shape(leaf)}"
-                )
-        directions += found
+        directions += [_along(d, leaf, "tangents") for d, leaf in zip(found, inputs, strict=True)]
     return directions
+
+
+def _along(d: Any, x: Any, name: str) -> Any:
+    """A tangent or cotangent checked against what it belongs to, and of its kind."""
+    if np.shape(d) != np.shape(x):
+        raise ArgumentError(
+            f"{name}: shape {np.shape(d)} was given for a value of shape {np.shape(x)}"
+        )
+    if isinstance(d, Box):
+        return d.snapshot()
+    wanted = getattr(x, "dtype", None)
+    if wanted is None or wanted.kind not in "fc":
+        wanted = np.dtype(complex if isinstance(x, complex) else float)
+    if type(d) is float or getattr(d, "dtype", None) is wanted:
+        return d
+    d = np.asarray(d)
+    if not np.can_cast(d.dtype, wanted, "same_kind"):
+        raise ArgumentError(f"{name}: dtype {d.dtype} was given for a value of dtype {wanted}")
+    return d.astype(wanted)[()]

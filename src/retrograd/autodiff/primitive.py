@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrograd.autodiff.trace import Traced, innermost
-from retrograd.errors import MissingRuleError
+from retrograd.errors import InterceptionError, MissingRuleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,7 +41,8 @@ class Primitive:
     """
 
     __slots__ = (
-        "differentiable", "function", "jvps", "keywords", "name", "outputs", "pullback", "vjps",
+        "differentiable", "function", "jvps", "keywords", "name", "outputs", "positional",
+        "pullback", "vjps",
     )  # fmt: skip
 
     def __init__(
@@ -57,37 +58,96 @@ class Primitive:
         self.pullback: Rule | None = None
         # The keywords that have been checked against the rules' signatures.
         self.keywords: set[str] = set()
+        # How many arguments may come by position: those before `out`, which is no argument.
+        self.positional = _position_of_out(function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The value of the function, recorded by the innermost trace among the arguments."""
+        if kwargs or len(args) > self.positional:
+            return self._call_with_keywords(args, kwargs)
         trace = innermost(args)
-        if kwargs and any(isinstance(value, Traced) for value in kwargs.values()):
-            return self(*self._positional(args, kwargs))
+        return self.function(*args) if trace is None else trace.apply(self, args, kwargs)
+
+    def _call_with_keywords(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if len(args) > self.positional:
+            names = [*inspect.signature(self.function).parameters][self.positional :]
+            kwargs = {**dict(zip(names, args[self.positional :], strict=False)), **kwargs}
+            args = args[: self.positional]
+        out = kwargs.pop("out", None)
+        if isinstance(out, tuple):
+            out = out[0]
+        if any(isinstance(value, Traced) for value in kwargs.values()):
+            args, kwargs = self._by_position(args, kwargs)
+        trace = innermost(args)
         if trace is None:
-            return self.function(*args, **kwargs)
-        if kwargs and self.differentiable and not self.keywords.issuperset(kwargs):
-            self._check_keywords(kwargs)
-        return trace.apply(self, args, kwargs)
+            if out is not None and not isinstance(out, Traced):
+                kwargs["out"] = out
+                return self.function(*args, **kwargs)
+            result = self.function(*args, **kwargs)
+        else:
+            if kwargs and self.differentiable and not self.keywords.issuperset(kwargs):
+                self._check_keywords(kwargs)
+            result = trace.apply(self, args, kwargs)
+        return result if out is None else written(out, result)
 
     def _check_keywords(self, kwargs: dict[str, Any]) -> None:
         """Refuse a keyword that the derivative rule does not know, before it is ignored."""
-        known = inspect.signature(self.vjps[0]).parameters.values() if len(self.vjps) else ()
+        rules = self.vjps if len(self.vjps) else self.jvps
+        known = inspect.signature(rules[0]).parameters.values() if len(rules) else ()
         if not any(p.kind is p.VAR_KEYWORD for p in known):
             for unknown in kwargs.keys() - {p.name for p in known}:
-                raise MissingRuleError(
-                    f"{self.name}: no derivative rule covers the keyword {unknown}=. Leave it out, "
-                    "or apply the function to plain values (retrograd.value_of)."
-                )
+                raise self._uncovered(unknown)
         self.keywords.update(kwargs)
 
-    def _positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """All arguments by position, so that rules find traced keyword arguments by number."""
-        bound = inspect.signature(self.function).bind(*args, **kwargs)
-        bound.apply_defaults()
-        return bound.args
+    def _by_position(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The traced keywords by position, so that rules find them by number."""
+        parameters = [*inspect.signature(self.function).parameters.values()]
+        places = {p.name: i for i, p in enumerate(parameters) if p.kind is not p.KEYWORD_ONLY}
+        traced = [name for name, value in kwargs.items() if isinstance(value, Traced)]
+        for name in traced:
+            if name not in places:
+                raise self._uncovered(name)
+        by_position, rest = list(args), dict(kwargs)
+        for p in parameters[len(args) : 1 + max(places[name] for name in traced)]:
+            default = self.function if p.default is np._NoValue else p.default
+            value = rest.pop(p.name, default)
+            if value is p.empty or value is self.function:
+                raise self._uncovered(traced[0])
+            by_position.append(value)
+        return tuple(by_position), rest
+
+    def _uncovered(self, keyword: str) -> MissingRuleError:
+        return MissingRuleError(
+            f"{self.name}: no derivative rule covers the keyword {keyword}=. Leave it out, pass it "
+            "by position, or apply the function to plain values (retrograd.value_of)."
+        )
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
+
+
+def _position_of_out(function: Callable[..., Any]) -> int:
+    if isinstance(function, np.ufunc):
+        return function.nin
+    try:
+        names = [*inspect.signature(function).parameters]
+    except (TypeError, ValueError):  # some functions written in C have no signature
+        return 1 << 30
+    return names.index("out") if "out" in names else 1 << 30
+
+
+def written(out: Any, result: Any) -> Any:
+    """The effect of `out=`: the traced array that was handed in takes the result."""
+    if not isinstance(out, Traced):
+        raise InterceptionError(
+            "a traced value was to be written into a plain array (out=, or a -= x with a plain "
+            "array a), which cannot hold a derivative. Write a = a - x, or create a inside the "
+            "function from traced values."
+        )
+    out.assign(result)  # type: ignore[attr-defined]  # every traced value with a face is a Box
+    return out
 
 
 class Everywhere:

@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrograd.autodiff.box import Box
+from retrograd.autodiff.capture import keep, release
 from retrograd.autodiff.primitive import Primitive, rule, shape_of
 from retrograd.autodiff.trace import Trace, Traced, escaped
-from retrograd.errors import MissingRuleError
+from retrograd.errors import InterceptionError, MissingRuleError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+# Kinds of arguments that cannot change after they have been recorded.
+_IMMUTABLE = frozenset({float, int, bool, complex, str, type(None), slice, np.float64, np.float32})
 
 # primitive, value, arguments, keyword arguments, and (argument number, node) of each parent.
 Entry = tuple[Primitive, Any, list[Any], dict[str, Any], list[tuple[int, int]]]
@@ -26,11 +30,23 @@ Entry = tuple[Primitive, Any, list[Any], dict[str, Any], list[tuple[int, int]]]
 class Tape(Trace):
     """The record of one evaluation; a node is a position in it."""
 
-    __slots__ = ("entries",)
+    __slots__ = ("entries", "locked")
 
     def __init__(self) -> None:
         super().__init__()
         self.entries: list[Entry | None] = []
+        self.locked: list[np.ndarray[Any, Any]] = []
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        super().__exit__(kind, error, traceback)
+        if self.locked:
+            release(self.locked)
+            if isinstance(error, ValueError) and "read-only" in str(error):
+                raise InterceptionError(
+                    "a plain array was written to after it had been used with traced values: the "
+                    "gradient needs its old values. Write to a copy (a = a.copy()), or make a new "
+                    "array (a = a + b instead of a += b)."
+                ) from error
 
     def watch(self, value: Any) -> Box:
         """A box for an input: what it touches from now on is recorded."""
@@ -44,11 +60,16 @@ class Tape(Trace):
         values: list[Any] = []
         links: list[tuple[int, int]] = []
         for argnum, arg in enumerate(args):
-            if isinstance(arg, Traced) and arg.owner is self:
-                values.append(arg.value)
-                links.append((argnum, arg.node))
-            else:
+            if isinstance(arg, Traced):
+                if arg.owner is self:
+                    values.append(arg.value)
+                    links.append((argnum, arg.node))
+                else:
+                    values.append(Box(arg.value, arg.node, arg.owner))
+            elif type(arg) in _IMMUTABLE:
                 values.append(arg)
+            else:
+                values.append(keep(arg, self.locked))
         # On the first level there is no outer trace to ask.
         evaluate = primitive.function if self.level == 1 else primitive
         ans = evaluate(*values, **kwargs) if kwargs else evaluate(*values)
@@ -109,6 +130,8 @@ class Tape(Trace):
                 p = found[parent]
                 if p is None:
                     found[parent] = c
+                elif c is None:
+                    continue
                 elif parent in summed and _addable(p, c):
                     np.add(p, c, out=p)
                 else:
@@ -125,7 +148,9 @@ class Tape(Trace):
             primitive, ans, args, kwargs, links = entry
             active = [(argnum, found[parent]) for argnum, parent in links if parent in found]
             if active:
-                found[node] = push_forward(primitive, active, ans, args, kwargs)
+                tangent = push_forward(primitive, active, ans, args, kwargs)
+                if tangent is not None:
+                    found[node] = tangent
         return found
 
 
@@ -136,14 +161,17 @@ def push_forward(
     args: Sequence[Any],
     kwargs: dict[str, Any],
 ) -> Any:
-    """The tangent of a primitive's result from those of its arguments, `(argnum, tangent)`."""
+    """The tangent of a primitive's result from those of its arguments, `(argnum, tangent)`.
+
+    None stands for zero.
+    """
     total: Any = None
     jvps = primitive.jvps
     for argnum, tangent in active:
         if argnum >= len(jvps):
             raise missing(primitive, argnum, "forward")
         total = add(total, jvps[argnum](tangent, ans, *args, **kwargs))
-    if not primitive.outputs and shape_of(total) != shape_of(ans):
+    if not primitive.outputs and total is not None and shape_of(total) != shape_of(ans):
         total = np.broadcast_to(total, shape_of(ans))
     return total
 

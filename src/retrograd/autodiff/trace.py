@@ -7,15 +7,12 @@ records, `dual.py` pushes tangents along); a `Traced` value belongs to one trace
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, Any, Self
 
 from retrograd.errors import EscapedTraceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from retrograd.autodiff.primitive import Primitive
 
 # The level of the innermost running trace. A context variable, so that threads and coroutines
@@ -35,28 +32,28 @@ class Traced:
 
 
 class Trace:
-    """One activation of a mode, alive inside the `with` block of `running`."""
+    """One activation of a mode: the innermost trace inside its `with` block, closed after it."""
 
-    __slots__ = ("closed", "level")
+    __slots__ = ("closed", "level", "token")
 
     def __init__(self) -> None:
         self.closed = False
         self.level = 0
+        self.token: Token[int] | None = None
 
     def apply(self, primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Evaluate `primitive` on arguments of which at least one belongs to this trace."""
         raise NotImplementedError
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Make this the innermost trace for the duration of the block."""
+    def __enter__(self) -> Self:
         self.level = _level.get() + 1
-        token = _level.set(self.level)
-        try:
-            yield
-        finally:
-            _level.reset(token)
-            self.closed = True
+        self.token = _level.set(self.level)
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if self.token is not None:
+            _level.reset(self.token)
+        self.closed = True
 
 
 def innermost(args: tuple[Any, ...]) -> Trace | None:

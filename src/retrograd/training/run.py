@@ -195,19 +195,19 @@ class Run:
                 pushed = along, mixed
             return self._flat(gradient)
 
+        adjoint["gradient"].fill(0.0)
         try:
-            gradient_bar = self._step(t).backward(
+            self._step(t).backward(
                 adjoint, ask, results.names, lambda name, bar: results.note(name, t, bar)
             )
         except (ReversalError, LatticeOverflowError, NonFiniteError) as error:
             # The forward run had no such trouble, so this is not its state.
             raise self._missed(t, str(error)) from error
-        if push is not None and gradient_bar is not None:
-            pushed = push(self._tree(gradient_bar))
+        if push is not None:
+            pushed = push(self._tree(adjoint["gradient"]))
         if pushed is not None:
             along, mixed = pushed
             self._refuse_traced([*self.backend.flatten(along)[0], *mixed])
-            adjoint["weights"] = adjoint["weights"].copy()
             self._add_to(adjoint["weights"], self.backend.flatten(along)[0])
             results.note_hyper(mixed)
         self.diagnostics.adjoint_norms.append(_norm(adjoint["weights"], t))
@@ -230,7 +230,9 @@ class Run:
         self.swept = True
 
     def _start_adjoint(self, cotangents: Sequence[Any]) -> dict[str, Floats]:
-        adjoint = {name: np.zeros(self.layout.size) for name in self.state.slots}
+        adjoint = {
+            name: np.zeros(self.layout.size) for name in (*self.state.slots, "gradient")
+        }
         self._add_to(adjoint["weights"], cotangents)
         return adjoint
 

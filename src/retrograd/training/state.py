@@ -23,6 +23,7 @@ class State:
     Attributes:
         slots: (N,) int64 for each slot.
         scratch: (N,) float64, for whoever computes an increment.
+        direction: (N,) float64, for the direction of the gradient's derivative.
     """
 
     def __init__(self, layout: Layout, radixes: Mapping[str, int]) -> None:
@@ -33,6 +34,7 @@ class State:
         self._fresh: set[str] = set()
         self._increment = np.empty(layout.size, np.int64)
         self.scratch = np.empty(layout.size)
+        self.direction = np.empty(layout.size)
 
     def set(self, slot: str, leaves: Sequence[Any]) -> None:
         """Round float leaves onto the lattice."""

@@ -75,46 +75,39 @@ class Step:
                 self.state.add(slot, statement.increment(*arguments), self.index)
 
     def backward(
-        self, adjoint: dict[str, Floats], ask: AskGradient, wanted: set[str], found: Found
-    ) -> Floats | None:
+        self, adjoint: Mapping[str, Floats], ask: AskGradient, wanted: set[str], found: Found
+    ) -> None:
         """Undo the step, and carry the adjoint over it.
 
         Args:
-            adjoint: the adjoint of each slot, (N,); on return that at the start of the step, but
-                for what comes through the gradient.
+            adjoint: the adjoint of each slot and of the "gradient" (zero on entry), (N,), changed
+                in place: on return that at the start of the step, but for what comes through
+                the gradient.
             ask: gives the gradient; called when the position has been undone.
             wanted: the hyperparameters whose adjoints are asked for.
             found: takes them.
-
-        Returns:
-            The adjoint of the gradient, (N,), or None if no statement reads it.
         """
         readers = self.program.readers
-        bars: dict[str, Floats] = dict(adjoint)
         for statement in reversed(self.program.statements):
             if statement in readers and self.gradient is None:
-                self.gradient = ask(self._direction(bars))
+                self.gradient = ask(self._direction(adjoint))
             if isinstance(statement, Decay):
-                self._undo_decay(statement, bars, wanted, found)
+                self._undo_decay(statement, adjoint, wanted, found)
             elif isinstance(statement, AddScaled):
-                self._undo_multiple(statement, bars, wanted, found)
+                self._undo_multiple(statement, adjoint, wanted, found)
             else:
-                self._undo_add(statement, bars, wanted, found)
+                self._undo_add(statement, adjoint, wanted, found)
         self.memory.leave(self.index)
-        gradient_bar = bars.pop("gradient", None)
-        adjoint.update(bars)
-        return gradient_bar
 
     def _direction(self, bars: Mapping[str, Floats]) -> Floats | None:
         """The adjoint of the gradient, if it is known before the gradient is."""
         readers = self.program.readers
         if len(readers) == 1 and isinstance(readers[0], AddScaled):
-            factor, bar = self._factor(readers[0]), bars[readers[0].slot]
-            return factor.times(bar, np.empty_like(bar))
+            return self._factor(readers[0]).times(bars[readers[0].slot], self.state.direction)
         return None
 
     def _undo_decay(
-        self, statement: Decay, bars: dict[str, Floats], wanted: set[str], found: Found
+        self, statement: Decay, bars: Mapping[str, Floats], wanted: set[str], found: Found
     ) -> None:
         """Divide the slot again; the rational that was applied is what is differentiated."""
         slot, state, bar = statement.slot, self.state, bars[statement.slot]
@@ -124,10 +117,10 @@ class Step:
         state.touched(slot)
         if wanted.intersection(statement.reads):
             self._found_factor(statement, factor.dot(bar, state.value(slot)), wanted, found)
-        bars[slot] = Row(n / d, state.layout).times(bar, np.empty_like(bar))
+        Row(n / d, state.layout).times(bar, bar)
 
     def _undo_multiple(
-        self, statement: AddScaled, bars: dict[str, Floats], wanted: set[str], found: Found
+        self, statement: AddScaled, bars: Mapping[str, Floats], wanted: set[str], found: Found
     ) -> None:
         """Subtract coefficient * source again; both get their cotangents."""
         bar, factor = bars[statement.slot], self._factor(statement)
@@ -135,10 +128,10 @@ class Step:
         if wanted.intersection(statement.reads):
             cotangent = factor.dot(bar, self._read(statement.source))
             self._found_factor(statement, cotangent, wanted, found)
-        _accumulate(bars, statement.source, factor.times(bar, np.empty_like(bar)))
+        bars[statement.source][:] += factor.times(bar, self.state.scratch)
 
     def _undo_add(
-        self, statement: Add, bars: dict[str, Floats], wanted: set[str], found: Found
+        self, statement: Add, bars: Mapping[str, Floats], wanted: set[str], found: Found
     ) -> None:
         """Subtract the increment again; everything that it read gets its cotangent."""
         fixed = {
@@ -160,7 +153,7 @@ class Step:
             if name in self.rows:
                 found(name, self.rows[name].collect(cotangent))
             else:
-                _accumulate(bars, name, cotangent)
+                bars[name][:] += cotangent
 
     def _found_factor(
         self, statement: Decay | AddScaled, bar: Floats, wanted: set[str], found: Found
@@ -203,7 +196,3 @@ def _rational(factors: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         return rational(factors)
     n, d = rational(np.where(zero, 0.5, factors))
     return np.where(zero, 0, n), np.where(zero, 1, d)
-
-
-def _accumulate(bars: dict[str, Floats], name: str, bar: Floats) -> None:
-    bars[name] = bars[name] + bar if name in bars else bar

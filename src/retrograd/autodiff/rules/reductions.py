@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
 
 from retrograd.autodiff.box import REDUCTIONS
 from retrograd.autodiff.primitive import constant, linear, match, primitive_for, rule, shape_of
+from retrograd.autodiff.rules.elementwise import is_complex
 
 
 def _spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
@@ -19,7 +21,8 @@ def _spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
-    return (axis % ndim,) if isinstance(axis, int) else tuple(a % ndim for a in axis)
+    axes = axis if isinstance(axis, tuple | list) else (axis,)
+    return tuple(operator.index(a) % ndim for a in axes)
 
 
 def _count(x: Any, axis: Any) -> int:
@@ -41,7 +44,7 @@ def _mean_vjp(g: Any, ans: Any, x: Any, axis: Any = None, dtype: Any = None, *,
 def _winners(ans: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """Each element's share of an extremum: ties are split evenly."""
     won = x == _spread(ans, x, axis, keepdims)
-    return won / np.sum(won, axis=axis, keepdims=True)
+    return (won / np.sum(won, axis=axis, keepdims=True)).astype(ans.dtype, copy=False)
 
 
 def _extremum_vjp(g: Any, ans: Any, x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
@@ -53,17 +56,27 @@ def _extremum_jvp(d: Any, ans: Any, x: Any, axis: Any = None, *, keepdims: bool 
 
 
 def _others(x: Any, axis: Any) -> Any:
-    """The product of all other elements, also where one is zero."""
-    if axis is None:
-        return np.reshape(_others(np.ravel(x), 0), np.shape(x))
-    front = np.moveaxis(x, axis, 0)
-    n = np.shape(front)[0]
-    ones = np.ones(np.shape(front)[1:])
-    left, right = [ones], [ones]
-    for i in range(n - 1):
-        left.append(left[-1] * front[i])
-        right.append(right[-1] * front[n - 1 - i])
-    return np.moveaxis(np.stack([a * b for a, b in zip(left, right[::-1], strict=True)]), 0, axis)
+    """The product of all other elements, also where some are zero."""
+    shape = shape_of(x)
+    axes = tuple(range(len(shape))) if axis is None else _axes(axis, len(shape))
+    first = tuple(range(len(axes)))
+    front = np.moveaxis(x, axes, first)
+    lead, rest = shape_of(front)[: len(axes)], shape_of(front)[len(axes) :]
+    others = _others_in_front(np.reshape(front, (math.prod(lead), *rest)))
+    return np.moveaxis(np.reshape(others, lead + rest), first, axes)
+
+
+def _others_in_front(x: Any) -> Any:
+    """The products of all other rows: pairs are multiplied, their partners' products handed down."""
+    n = shape_of(x)[0]
+    if n < 2:
+        return np.ones_like(x)
+    if n % 2:
+        x = np.concatenate([x, np.ones_like(x[:1])])
+    even, odd = x[0::2], x[1::2]
+    outside = _others_in_front(even * odd)
+    paired = np.stack([outside * odd, outside * even], axis=1)
+    return np.reshape(paired, (-1, *shape_of(x)[1:]))[:n]
 
 
 def _prod_vjp(g: Any, ans: Any, x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
@@ -79,7 +92,7 @@ def _centred(x: Any, axis: Any) -> Any:
 
 
 def _var_factor(x: Any, axis: Any, ddof: int) -> Any:
-    return 2 * _centred(x, axis) / (_count(x, axis) - ddof)
+    return 2 * np.conj(_centred(x, axis)) / (_count(x, axis) - ddof)
 
 
 def _var_vjp(g: Any, ans: Any, x: Any, axis: Any = None, *, ddof: int = 0,
@@ -89,12 +102,13 @@ def _var_vjp(g: Any, ans: Any, x: Any, axis: Any = None, *, ddof: int = 0,
 
 def _var_jvp(d: Any, ans: Any, x: Any, axis: Any = None, *, ddof: int = 0,
              keepdims: bool = False) -> Any:  # fmt: skip
-    return np.sum(d * _var_factor(x, axis, ddof), axis=axis, keepdims=keepdims)
+    pushed = d * _var_factor(x, axis, ddof)
+    return np.sum(np.real(pushed) if is_complex(x) else pushed, axis=axis, keepdims=keepdims)
 
 
 def _half_inverse(ans: Any) -> Any:
     """1/(2 std), and 0 for a constant, whose deviations are zero as well."""
-    return np.where(ans == 0, 0.0, 0.5 / np.where(ans == 0, 1.0, ans))
+    return np.where(ans == 0, 0, 0.5 / np.where(ans == 0, 1, ans))
 
 
 def _std_vjp(g: Any, ans: Any, x: Any, axis: Any = None, **kwargs: Any) -> Any:
@@ -107,7 +121,7 @@ def _std_jvp(d: Any, ans: Any, x: Any, axis: Any = None, **kwargs: Any) -> Any:
 
 def _cumsum_vjp(g: Any, ans: Any, x: Any, axis: Any = None) -> Any:
     if axis is None:
-        return np.reshape(np.cumsum(g[::-1])[::-1], np.shape(x))
+        return match(np.reshape(np.cumsum(g[::-1])[::-1], np.shape(x)), x)
     return np.flip(np.cumsum(np.flip(g, axis), axis), axis)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from retrograd.autodiff.primitive import primitive_for, rule
+from retrograd.autodiff.rules.elementwise import _log_weight
 from retrograd.autodiff.rules.reductions import _spread
 
 
@@ -21,8 +22,7 @@ def _logsumexp(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 def _weights(ans: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """exp(x - logsumexp(x)): the softmax, and zeros where everything is -inf."""
-    level = _spread(ans, x, axis, keepdims)
-    return np.exp(x - np.where(np.isfinite(level), level, 0))
+    return _log_weight(_spread(ans, x, axis, keepdims), x)
 
 
 def _logsumexp_vjp(g: Any, ans: Any, x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:

@@ -1,0 +1,61 @@
+"""The package as a whole: its public names, their documentation, and what importing it costs."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import retrograd
+
+PUBLIC = """
+Adam Certificate Diagnostics Momentum Reversible Stored elementwise_grad grad hessian hvp jacobian
+jvp linearize per_leaf per_step train train_in_floats tree value_and_grad value_of vjp
+""".split()
+
+
+def test_the_public_names_are_these():
+    assert sorted(retrograd.__all__) == sorted(PUBLIC)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_is_documented_with_an_example(name):
+    documentation = inspect.getdoc(getattr(retrograd, name)) or ""
+    assert len(documentation.splitlines()[0]) > 10
+    if name not in ("tree", "Certificate", "Reversible", "Stored"):
+        assert ">>>" in documentation
+
+
+@pytest.mark.parametrize("name", ["data", "errors", "extend", "numpy", "scipy", "study", "testing"])
+def test_submodules_are_reached_by_attribute(name):
+    assert getattr(retrograd, name).__name__ == f"retrograd.{name}"
+    assert name in dir(retrograd)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'gradd'"):
+        retrograd.gradd  # noqa: B018
+
+
+def loaded_after(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_importing_the_package_alone_loads_no_numpy():
+    assert "numpy" not in loaded_after("import retrograd")
+
+
+def test_the_core_loads_neither_scipy_nor_plotting():
+    modules = loaded_after("import retrograd as rg; rg.train; rg.grad; rg.data; rg.study")
+    assert modules.isdisjoint({"scipy", "matplotlib", "jinja2", "rich", "cyclopts", "jax", "torch"})
+    assert "numpy" in modules
+
+
+def test_train_stays_the_function_when_its_room_is_imported():
+    import retrograd.training
+
+    assert callable(retrograd.train)
