@@ -1,5 +1,7 @@
 """Differentiate NumPy programs, and whole training runs exactly backwards.
 
+Its names are loaded at first use:
+
     grad, value_and_grad, ...     derivatives of NumPy programs
     train                         training as a differentiable function
     Momentum, Adam                optimizers; per_step and per_leaf vary their hyperparameters

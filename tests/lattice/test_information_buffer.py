@@ -215,11 +215,11 @@ def test_without_keeping_the_forward_run_is_the_same() -> None:
 def test_counts_its_bytes() -> None:
     buffer = InformationBuffer(Layout([(5,), (3,)]))
     slot = np.full(8, 2**60)
-    assert (buffer.spilled_bytes, buffer.fixed_bytes, buffer.nbytes) == (0, 32, 32)
+    assert (buffer.spilled_bytes, buffer.fixed_bytes, buffer.nbytes) == (0, 64, 64)
     assert buffer.is_empty()
     for _ in range(33):
         buffer.multiply(slot, *HALF)
-    assert (buffer.spilled_bytes, buffer.fixed_bytes, buffer.nbytes) == (16, 32, 48)
+    assert (buffer.spilled_bytes, buffer.fixed_bytes, buffer.nbytes) == (16, 64, 80)
     assert not buffer.is_empty()
 
 

@@ -91,7 +91,7 @@ def test_the_tables_say_what_came_out(finished):
     for words in (
         ["Training loss", "0.533", "0.104"],
         ["Test error", "15.8 %", "5.1 %"],
-        ["One hypergradient", "3.10 s (3.1 trainings)"],
+        ["One hypergradient: run and sweep", "3.10 s (3.1 trainings)"],
         ["Memory that the sweep kept", "4.1 MiB"],
         ["Storing the trajectory", "69.2 MiB (16.9 times as much)"],
         ["Every step recovered bit for bit", "yes"],

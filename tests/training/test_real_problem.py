@@ -58,7 +58,7 @@ def test_reversible_agrees_with_central_differences_of_training_in_floats(
     def in_floats(hyper: dict[str, Any]) -> float:
         w0, optimizer = few.initial(hyper, 0), few.optimizer(hyper)
         w = rg.train_in_floats(few.loss(0), w0, None, optimizer, 20)
-        return few.judge(w, few.data.train)[0]
+        return few.judge(w, "train")[0]
 
     for name, value in hyper.items():
         direction = rng.normal(size=value.shape)

@@ -166,7 +166,9 @@ class Everywhere:
 
 
 def primitive_for(function: Callable[..., Any]) -> Primitive:
-    """The primitive of a function, registered at the first call."""
+    """The primitive of a function, registered at the first call; a primitive is its own."""
+    if isinstance(function, Primitive):
+        return function
     found = REGISTRY.get(function)
     if not isinstance(found, Primitive):
         found = REGISTRY[function] = Primitive(function)
@@ -188,6 +190,16 @@ def elementwise(function: Callable[..., Any], *partials: Rule | int) -> Primitiv
     """A broadcasting function, by its partial derivatives `partial(ans, *args)`.
 
     A partial may also be 1 or -1, for arguments that enter by themselves.
+
+    Example:
+        >>> import numpy as np
+        >>> import retrograd as rg
+        >>> from retrograd.extend import elementwise, primitive
+        >>> softplus = elementwise(
+        ...     primitive(lambda x: np.log1p(np.exp(x))), lambda ans, x: 1 - np.exp(-ans)
+        ... )
+        >>> rg.grad(softplus)(0.0).round(12)
+        np.float64(0.5)
     """
     return rule(
         function,
@@ -197,7 +209,16 @@ def elementwise(function: Callable[..., Any], *partials: Rule | int) -> Primitiv
 
 
 def linear(function: Callable[..., Any], transpose: Rule) -> Primitive:
-    """A function linear in its first argument, by its transpose `(g, ans, x, ...)`."""
+    """A function linear in its first argument, by its transpose `(g, ans, x, ...)`.
+
+    Example:
+        >>> import numpy as np
+        >>> import retrograd as rg
+        >>> from retrograd.extend import linear, primitive
+        >>> reverse = linear(primitive(lambda x: x[::-1]), lambda g, ans, x: g[::-1])
+        >>> rg.jvp(reverse, (np.zeros(2),), (np.array([1.0, 2.0]),))[1]
+        array([2., 1.])
+    """
     primitive = primitive_for(function)
 
     def push(d: Any, ans: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
@@ -207,7 +228,20 @@ def linear(function: Callable[..., Any], transpose: Rule) -> Primitive:
 
 
 def multilinear(function: Callable[..., Any], *transposes: Rule) -> Primitive:
-    """A function linear in each of its first arguments apart, by one transpose an argument."""
+    """A function linear in each of its first arguments apart, by one transpose an argument.
+
+    Example:
+        >>> import numpy as np
+        >>> import retrograd as rg
+        >>> from retrograd.extend import multilinear, primitive
+        >>> inner = multilinear(
+        ...     primitive(lambda x, y: x @ y),
+        ...     lambda g, ans, x, y: g * y,
+        ...     lambda g, ans, x, y: g * x,
+        ... )
+        >>> rg.grad(inner, 1)(np.array([1.0, 2.0]), np.zeros(2))
+        array([1., 2.])
+    """
     primitive = primitive_for(function)
 
     def push(argnum: int) -> Rule:

@@ -175,7 +175,6 @@ class Problem:
             "seed": self.settings.seed + meta.index,
             "hypergradient_norm": meta.norm,
             "cosine": meta.cosine,
-            "seconds": meta.seconds,
         }
         for name in ("train", "valid", "test"):
             judged = self.judge(meta.aux["weights"], name)
@@ -226,6 +225,7 @@ def learn_schedule(
     recorder = Recorder(out, problem.describe())
     entries: list[dict[str, Any]] = []
     interrupted = False
+    started = perf_counter()
     try:
         beta1, beta2 = settings.meta_betas
         meta_optimizer = Adam(rate=settings.meta_rate, beta1=beta1, beta2=beta2)
@@ -233,6 +233,7 @@ def learn_schedule(
             problem.objective, problem.start(), meta_optimizer, settings.meta_steps
         ):
             entry, arrays = problem.entry(meta)
+            entry["seconds"], started = perf_counter() - started, perf_counter()
             recorder.append(entry, arrays)
             entries.append(entry)
             if observe is not None:

@@ -77,12 +77,11 @@ class InformationBuffer:
 
     @property
     def fixed_bytes(self) -> int:
-        """The bytes of the digits not yet spilled, at 4 per element, since they are below 2**32.
+        """The bytes of the digits not yet spilled, 8 per element.
 
-        While running they are held in int64, 8 bytes per element, because NumPy divides those
-        without casts.
+        They are below 2**32; they stay in int64, because NumPy divides those without casts.
         """
-        return 4 * self.layout.size
+        return self.digits.nbytes
 
     @property
     def nbytes(self) -> int:

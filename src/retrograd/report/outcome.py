@@ -68,7 +68,10 @@ def costs(summary: Mapping[str, Any]) -> list[Cost]:
     bits = summary["bits_per_element_step"]
     return [
         Cost("One plain training", duration(seconds["training"])),
-        Cost("One hypergradient", _beside(duration(seconds["hypergradient"]), _trainings(seconds))),
+        Cost(
+            "One hypergradient: run and sweep",
+            _beside(duration(seconds["hypergradient"]), _trainings(seconds)),
+        ),
         Cost("Memory that the sweep kept", memory(held["kept"])),
         Cost("Storing the trajectory", _beside(memory(held["trajectory"]), _times_more(held))),
         Cost("Tape per parameter and step", UNKNOWN if bits is None else f"{bits:.3g} bits"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,6 @@ class MetaStep:
         hypergradient: shaped like `hyper`; None at the end, where only the result is evaluated.
         norm: Euclidean norm of the hypergradient, or None.
         cosine: of the angle to the hypergradient before, or None.
-        seconds: wall-clock time of the evaluation with its hypergradient.
     """
 
     index: int
@@ -39,7 +37,6 @@ class MetaStep:
     hypergradient: Any
     norm: float | None
     cosine: float | None
-    seconds: float
 
 
 def descend(
@@ -81,25 +78,20 @@ def descend(
     before: NDArray[np.float64] | None = None
     for index in range(meta_steps):
         hyper = tree.unflatten(structure, _split(slots["weights"], shapes))
-        started = perf_counter()
         (value, aux), hypergradient = differentiate(hyper, index)
-        seconds = perf_counter() - started
         flat = _joined(tree.leaves(hypergradient))
         if not np.all(np.isfinite(flat)):
             raise NonFiniteError(
                 f"the hypergradient of meta-step {index} is not finite; lower the meta-rate or "
                 "train for fewer steps"
             )
-        yield MetaStep(
-            index, hyper, float(value), aux, hypergradient, float(np.linalg.norm(flat)),
-            _cosine(before, flat), seconds,
-        )  # fmt: skip
+        norm, cosine = float(np.linalg.norm(flat)), _cosine(before, flat)
+        yield MetaStep(index, hyper, float(value), aux, hypergradient, norm, cosine)
         slots = optimizer.update(slots, flat, optimizer.hyperparameters(), index, np.sqrt)
         before = flat
     hyper = tree.unflatten(structure, _split(slots["weights"], shapes))
-    started = perf_counter()
     value, aux = objective(hyper, meta_steps)
-    yield MetaStep(meta_steps, hyper, float(value), aux, None, None, None, perf_counter() - started)
+    yield MetaStep(meta_steps, hyper, float(value), aux, None, None, None)
 
 
 def _check(optimizer: Any, meta_steps: Any) -> None:

@@ -345,7 +345,8 @@ class _Results:
             if i < leaves:
                 bars.append(parts[i].astype(run.dtypes[i], copy=False))
             elif i - leaves < len(run.hyper_leaves):
-                bars.append(self.hyper_bars[self.hyper.index(i - leaves)])
+                bar = self.hyper_bars[self.hyper.index(i - leaves)]
+                bars.append(np.zeros_like(run.hyper_leaves[i - leaves]) if bar is None else bar)
             else:
                 bars.append(self.tables[run.tables[i - leaves - len(run.hyper_leaves)]])
         for bar in bars:

@@ -53,6 +53,8 @@ def _power_base(ans: Any, x: Any, y: Any) -> Any:
 
 def _log_weight(ans: Any, x: Any) -> Any:
     """exp(x - ans) for ans = log(exp(x) + ...), also where ans is infinite."""
+    if np.all(np.isfinite(value_of(ans))):
+        return np.exp(x - ans)
     shifted = x - np.where(np.isinf(ans), 0, ans)
     at_top = np.where(x == np.inf, 0.0, -np.inf)
     return np.exp(np.where(ans == np.inf, at_top.astype(ans.dtype, copy=False), shifted))
@@ -226,7 +228,7 @@ linear(np.copy, lambda g, ans, x, order="K", subok=False: g)
 constant(
     np.floor, np.ceil, np.rint, np.trunc, np.round, np.floor_divide, np.isnan, np.isinf,
     np.isfinite, np.isclose, np.allclose, np.array_equal, np.greater, np.greater_equal, np.less,
-    np.less_equal, np.equal, np.not_equal, np.logical_xor, np.logical_and, np.logical_or, np.logical_not,
-    np.signbit, np.zeros_like, np.ones_like, np.empty_like, np.result_type,
+    np.less_equal, np.equal, np.not_equal, np.logical_and, np.logical_or, np.logical_not,
+    np.logical_xor, np.signbit, np.zeros_like, np.ones_like, np.empty_like, np.result_type,
     np.iscomplexobj, np.isrealobj,
 )  # fmt: skip

@@ -67,7 +67,7 @@ def _others(x: Any, axis: Any) -> Any:
 
 
 def _others_in_front(x: Any) -> Any:
-    """The products of all other rows: pairs are multiplied, their partners' products handed down."""
+    """The products of all other rows: of the other pairs, times the partner in the pair."""
     n = shape_of(x)[0]
     if n < 2:
         return np.ones_like(x)

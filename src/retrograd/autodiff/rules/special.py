@@ -22,7 +22,9 @@ def _logsumexp(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 def _weights(ans: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """exp(x - logsumexp(x)): the softmax, and zeros where everything is -inf."""
-    return _log_weight(_spread(ans, x, axis, keepdims), x)
+    if axis is not None and not keepdims:
+        ans = _spread(ans, x, axis, keepdims) if np.ndim(axis) else np.expand_dims(ans, axis)
+    return _log_weight(ans, x)
 
 
 def _logsumexp_vjp(g: Any, ans: Any, x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:

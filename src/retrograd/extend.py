@@ -1,0 +1,135 @@
+"""Add functions to the engine: say what computes the value, then state its derivatives.
+
+A rule is plain NumPy code. Applied to traced values it is itself traced, so derivatives of
+derivatives follow. `ans` is the value of the function, `g` a cotangent of it, `d` a tangent of
+one argument:
+
+    vjp(g, ans, *args, **kwargs) -> cotangent of the argument      (reverse mode)
+    jvp(d, ans, *args, **kwargs) -> tangent of the result          (forward mode)
+
+Check what you state with `retrograd.testing.check_grads`.
+
+Example:
+    >>> import numpy as np
+    >>> import retrograd as rg
+    >>> from retrograd.extend import defjvp, defvjp, primitive
+    >>> @primitive
+    ... def cube(x):
+    ...     return x**3
+    >>> defvjp(cube, lambda g, ans, x: g * 3 * x**2)
+    >>> defjvp(cube, lambda d, ans, x: d * 3 * x**2)
+    >>> rg.grad(rg.grad(cube))(2.0)
+    np.float64(12.0)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from retrograd.autodiff import primitive as _engine
+from retrograd.autodiff.primitive import Primitive, elementwise, linear, match, multilinear
+from retrograd.autodiff.tape import missing as _missing
+from retrograd.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Rule = Callable[..., Any]
+
+__all__ = [
+    "Primitive",
+    "defjvp",
+    "defvjp",
+    "elementwise",
+    "linear",
+    "match",
+    "multilinear",
+    "primitive",
+]
+
+
+def primitive(function: Callable[..., Any]) -> Primitive:
+    """Make a function opaque to differentiation: from now on it is known by its rules alone.
+
+    Args:
+        function: called with plain arrays and numbers, never with traced values.
+
+    Returns:
+        What to call in its place; state its rules with `defvjp` and `defjvp`.
+
+    Example:
+        >>> import math
+        >>> from retrograd.extend import primitive
+        >>> gamma = primitive(math.gamma)
+        >>> gamma(5.0)
+        24.0
+    """
+    return Primitive(function)
+
+
+def defvjp(function: Callable[..., Any], *vjps: Rule | None) -> None:
+    """State the reverse mode: one `vjp(g, ans, *args, **kwargs)` for each argument.
+
+    Args:
+        function: a primitive, or a function of NumPy or SciPy, which is then intercepted wherever
+            it is called with traced values.
+        vjps: the rules by position. None: there is no rule for this argument, and differentiating
+            with respect to it raises `MissingRuleError`. For an argument that was broadcast, end
+            with `match(cotangent, argument)`.
+
+    Raises:
+        ArgumentError: a rule is not callable.
+
+    Example:
+        >>> import numpy as np
+        >>> import retrograd as rg
+        >>> from retrograd.extend import defvjp, match, primitive
+        >>> @primitive
+        ... def scaled(x, factor):
+        ...     return x * factor
+        >>> defvjp(
+        ...     scaled,
+        ...     lambda g, ans, x, factor: match(g * factor, x),
+        ...     lambda g, ans, x, factor: match(g * x, factor),
+        ... )
+        >>> rg.grad(lambda f: np.sum(scaled(np.array([1.0, 2.0]), f)))(3.0)
+        np.float64(3.0)
+    """
+    known = _known(function)
+    known.vjps = [_stated(rule, known, i, "reverse") for i, rule in enumerate(vjps)]
+
+
+def defjvp(function: Callable[..., Any], *jvps: Rule | None) -> None:
+    """State the forward mode: one `jvp(d, ans, *args, **kwargs)` for each argument.
+
+    Arguments and errors are those of `defvjp`.
+
+    Example:
+        >>> import numpy as np
+        >>> import retrograd as rg
+        >>> from retrograd.extend import defjvp, primitive
+        >>> sine = primitive(np.sin)
+        >>> defjvp(sine, lambda d, ans, x: d * np.cos(x))
+        >>> rg.jvp(sine, (0.0,), (2.0,))[1]
+        np.float64(2.0)
+    """
+    known = _known(function)
+    known.jvps = [_stated(rule, known, i, "forward") for i, rule in enumerate(jvps)]
+
+
+def _known(function: Callable[..., Any]) -> Primitive:
+    return function if isinstance(function, Primitive) else _engine.primitive_for(function)
+
+
+def _stated(rule: Rule | None, known: Primitive, argnum: int, mode: str) -> Rule:
+    if rule is None:
+
+        def refuse(*args: Any, **kwargs: Any) -> Any:
+            raise _missing(known, argnum, mode)
+
+        return refuse
+    if not callable(rule):
+        raise ArgumentError(
+            f"{known.name}: the {mode}-mode rule of argument {argnum} is {rule!r}; give a function"
+        )
+    return rule
