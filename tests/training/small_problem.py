@@ -84,8 +84,10 @@ FORMS: dict[str, tuple[Maker, Marker]] = {
 def settings(kind: type[Optimizer], form: str) -> dict[str, Any]:
     """The hyperparameters of an optimizer, by name, in a form."""
     make, _ = FORMS[form]
-    named = {f.name: f for f in fields(kind) if f.name in kind.program.hyperparameters}
-    return {name: make(VALUES.get(name, f.default)) for name, f in named.items()}
+    named: dict[str, Any] = {
+        f.name: f for f in fields(kind) if f.name in kind.program.hyperparameters
+    }
+    return {name: make(VALUES.get(name) or float(f.default)) for name, f in named.items()}
 
 
 def trained(

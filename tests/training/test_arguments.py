@@ -142,7 +142,8 @@ def test_momentum_that_rounds_to_an_end(bad: float, end: int, adjoint: Any) -> N
 @pytest.mark.parametrize("name", ["beta1", "beta2"])
 @pytest.mark.parametrize("bad", [-0.1, 1, np.nan])
 def test_moments_outside_their_domain(name: str, bad: float) -> None:
-    refused(rf"^{name}: .* given to Adam; .*\[0, 1\)", optimizer=rg.Adam(**{name: bad}))
+    given: dict[str, Any] = {name: bad}
+    refused(rf"^{name}: .* given to Adam; .*\[0, 1\)", optimizer=rg.Adam(**given))
 
 
 @pytest.mark.parametrize("bad", [0.0, -1e-8, np.inf])

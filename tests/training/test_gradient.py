@@ -11,6 +11,7 @@ from small_problem import FORMS, STEPS, everything, flat, hyper, loss, outcome, 
 import retrograd as rg
 from retrograd.adjoints import ADJOINTS, Adjoint
 from retrograd.errors import ArgumentError
+from retrograd.lattice import rational
 from retrograd.optimizers import OPTIMIZERS, Optimizer
 
 EXACT = [kind for kind in ADJOINTS if kind.exact]
@@ -54,7 +55,7 @@ def test_gradient_agrees_with_central_differences(kind: Any, adjoint: Any, form:
     groups += [("hyper", n) for n in point["hyper"]]
     for group in groups:
         direction = rg.tree.map(lambda leaf: rng.normal(size=np.shape(leaf)), _at(point, group))
-        change = 1e-5 / np.linalg.norm(flat(direction))
+        change = 1e-5 / float(np.linalg.norm(flat(direction)))
         ends = [
             outcome(trained(_moved(point, group, direction, sign * change), kind, form, None))
             for sign in (1, -1)
@@ -274,3 +275,21 @@ def test_momentum_zero_is_plain_descent_when_states_are_stored(adjoint: Any) -> 
         start = outcome(trained(point, rg.Momentum, "per step and leaf", None))
         slope = (4 * ends[0] - ends[1] - 3 * start) / 2e-5
         assert found["settings"]["momentum"][place] == pytest.approx(slope, rel=1e-5, abs=1e-8)
+
+
+@adjoints
+def test_the_rational_that_was_applied_is_differentiated(adjoint: Any) -> None:
+    """A constant gradient's part in the velocity decays by n/d, not by the momentum given."""
+    momentum, steps = 0.6 + 1 / np.pi, 30
+    n, d = rational(np.array([momentum]))
+
+    def final(dampening: Any) -> Any:
+        optimizer = rg.Momentum(0.5, momentum, rg.per_step(dampening))
+        return rg.train(
+            lambda w, hyper, step: 3.0 * w, 0.0, None, optimizer, steps, adjoint=adjoint()
+        )
+
+    found = rg.vjp(final, np.zeros(steps))[1](np.array(1.0))[0][0]
+    applied, given = (3 * 0.5 * np.sum(x ** np.arange(steps)) for x in (n[0] / d[0], momentum))
+    assert found == pytest.approx(applied, rel=1e-14)
+    assert found != pytest.approx(given, rel=1e-12)

@@ -111,38 +111,54 @@ def test_data_changed_to_what_breaks_the_loss(adjoint: Any, steps: int) -> None:
         pulled_back(loss, adjoint(), rg.Momentum, steps, change)
 
 
+def to_target(w: Any, hyper: Any, step: int) -> Any:
+    return np.sum((w - hyper) ** 2)
+
+
 @adjoints
 def test_hyper_changed_between_the_passes(adjoint: Any) -> None:
     target = np.array([1.0, 2.0, 3.0])
-    _, pullback = rg.vjp(
-        lambda w: rg.train(
-            lambda w, hyper, step: np.sum((w - hyper) ** 2),
-            w,
-            target,
-            rg.Momentum(0.1),
-            20,
-            adjoint=adjoint(),
-        ),
-        np.zeros(3),
-    )
-    target += 0.5
+    run, inputs = make_run(to_target, np.zeros(3), target, rg.Momentum(0.1), 20, adjoint())
+    trained = run.forward(*inputs)
+    target[1] += 1e-9
     with pytest.raises(ReversalError, match=r"at step \d+ .*written to in place"):
-        pullback(np.ones(3))
+        run.sweep([0], [np.ones_like(leaf) for leaf in trained])
+
+
+@adjoints
+@pytest.mark.parametrize("argnum", [0, 1])
+def test_arguments_changed_between_the_passes(adjoint: Any, argnum: int) -> None:
+    """Whether or not the engine has copied them, the gradient is right or there is none."""
+    arguments = [np.zeros(3), np.array([1.0, 2.0, 3.0])]
+
+    def run(w0: Any, target: Any) -> Any:
+        return rg.train(to_target, w0, target, rg.Momentum(0.1), 20, adjoint=adjoint())
+
+    expected = rg.vjp(run, *(x.copy() for x in arguments))[1](np.ones(3))
+    _, pullback = rg.vjp(run, *arguments)
+    arguments[argnum] += 0.5
+    try:
+        found = pullback(np.ones(3))
+    except ReversalError:
+        return
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
 @adjoints
 @pytest.mark.parametrize("name", ["rate", "momentum"])
 def test_schedules_changed_between_the_passes_change_nothing(adjoint: Any, name: str) -> None:
     schedule = {"rate": np.full(20, 0.1), "momentum": np.full(20, 0.5)}
-
-    def run(values: Any) -> Any:
-        given = {n: rg.per_step(values if n == name else v) for n, v in schedule.items()}
-        return rg.train(bowl, np.zeros(3), None, rg.Momentum(**given), 20, adjoint=adjoint())
-
-    _, pullback = rg.vjp(run, schedule[name])
-    expected = rg.vjp(run, schedule[name].copy())[1](np.ones(3))[0]
-    schedule[name][:] = 0.25
-    assert np.array_equal(pullback(np.ones(3))[0], expected)
+    marked: dict[str, Any] = {n: rg.per_step(v) for n, v in schedule.items()}
+    optimizer = rg.Momentum(**marked)
+    found = []
+    for change in (0.0, 0.25):
+        run, inputs = make_run(bowl, np.zeros(3), None, optimizer, 20, adjoint())
+        trained = run.forward(*inputs)
+        inputs[1 + run.tables.index(name)] += change
+        schedule[name] += change
+        found.append(run.sweep(range(len(inputs)), [np.ones_like(leaf) for leaf in trained]))
+    for bar, expected in zip(*found, strict=True):
+        assert np.array_equal(bar, expected)
 
 
 @adjoints
@@ -180,6 +196,16 @@ def test_one_flipped_bit_in_what_was_stored() -> None:
     run.memory.steps[20].start["velocity"][1] ^= 1  # type: ignore[attr-defined]
     with pytest.raises(ReversalError):
         run.sweep([0], [np.ones_like(leaf) for leaf in trained])
+
+
+def test_something_left_over() -> None:
+    run, inputs = make_run(bowl, np.zeros(3), None, rg.Momentum(0.05), 40, rg.Stored())
+    trained = run.forward(*inputs)
+    memory: Any = run.memory
+    memory.steps.insert(0, memory.steps[0])
+    with pytest.raises(ReversalError, match=r"came back to step 0, but .* not used up exactly"):
+        run.sweep([0], [np.ones_like(leaf) for leaf in trained])
+    assert run.diagnostics.certificate is None
 
 
 @adjoints
@@ -392,5 +418,5 @@ class ReadsLate(Optimizer):
     [(PlainDescent, "moves by the gradient directly"), (ReadsLate, "after the position has moved")],
 )
 def test_an_optimizer_without_a_way_back(adjoint: Any, kind: Any, why: str) -> None:
-    with pytest.raises(NotReversibleError, match=f"{kind.__name__}.*{why}.*"):
+    with pytest.raises(NotReversibleError, match=rf"{kind.__name__}.*{why}.*by another slot"):
         rg.train(bowl, np.zeros(3), None, kind(), 3, adjoint=adjoint())

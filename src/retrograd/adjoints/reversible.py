@@ -25,7 +25,8 @@ class Reversible(Adjoint):
     def check(self, name: str, obstacle: str | None) -> None:
         if obstacle is not None:
             raise NotReversibleError(
-                f"{name} cannot be run backwards exactly: {obstacle}. Use adjoint=Stored()"
+                f"{name} cannot be run backwards exactly: {obstacle}. Move the position by another "
+                "slot, as Momentum does"
             )
 
     def memory(self, layout: Layout, decayed: Sequence[str], *, sweeps: bool) -> Memory:

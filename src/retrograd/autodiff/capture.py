@@ -20,10 +20,17 @@ _waiting: list[np.ndarray[Any, Any]] = []
 _guard = Lock()
 
 
+def operand(function: Any, arg: Any) -> Any:
+    """`arg` as rules of elementwise functions can calculate with it: lists become arrays."""
+    if isinstance(arg, list | tuple) and isinstance(function, np.ufunc):
+        return np.asarray(arg)
+    return arg
+
+
 def keep(arg: Any, locked: list[np.ndarray[Any, Any]]) -> Any:
     """`arg` as it is now, whatever the program does to it; what is locked is noted in `locked`."""
     if isinstance(arg, np.ndarray):
-        return _keep_array(arg, locked)
+        return keep_array(arg, locked)
     if isinstance(arg, list):
         return [keep(part, locked) for part in arg]
     if type(arg) is tuple:
@@ -39,9 +46,10 @@ def release(locked: list[np.ndarray[Any, Any]]) -> None:
         _waiting[:] = [array for array in _waiting if not _unlock(array)]
 
 
-def _keep_array(
+def keep_array(
     array: np.ndarray[Any, Any], locked: list[np.ndarray[Any, Any]]
 ) -> np.ndarray[Any, Any]:
+    """An array as it is now: itself if it cannot be written to, a copy, or itself locked."""
     if not array.flags.writeable:
         return array
     if array.nbytes <= SMALL:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from retrograd.autodiff.box import Box
+from retrograd.autodiff.capture import operand
 from retrograd.autodiff.tape import push_forward
 from retrograd.autodiff.trace import Trace, Traced, escaped
 
@@ -28,7 +29,7 @@ class Dual(Trace):
                 values.append(arg.value)
                 active.append((argnum, arg.node))
             else:
-                values.append(arg)
+                values.append(operand(primitive.function, arg))
         ans = primitive(*values, **kwargs)
         if not primitive.differentiable:
             return ans

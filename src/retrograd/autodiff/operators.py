@@ -329,7 +329,7 @@ def _apart(x: Any) -> Any:
     """What the caller cannot change by writing in place."""
     if isinstance(x, Box):
         return x.snapshot()
-    return x.copy() if isinstance(x, np.ndarray) else x
+    return x.copy(order="K") if isinstance(x, np.ndarray) else x
 
 
 def _matrix(record: _Record) -> Any:
@@ -506,7 +506,7 @@ def _cotangents(found: dict[int, Any], inputs: list[Any], taken: set[int]) -> li
 
 
 def _owner_of_memory(x: Any) -> Any:
-    base = getattr(x, "base", None) if isinstance(x, np.ndarray) else None
+    base = getattr(x, "base", None)
     return x if base is None else base
 
 
@@ -567,7 +567,7 @@ def _along(d: Any, x: Any, name: str) -> Any:
     wanted = getattr(x, "dtype", None)
     if wanted is None or wanted.kind not in "fc":
         wanted = np.dtype(complex if isinstance(x, complex) else float)
-    if type(d) is float or getattr(d, "dtype", None) is wanted:
+    if getattr(d, "dtype", None) is wanted or (type(d) is float and type(x) is float):
         return d
     d = np.asarray(d)
     if not np.can_cast(d.dtype, wanted, "same_kind"):

@@ -120,8 +120,8 @@ class Primitive:
 
     def _uncovered(self, keyword: str) -> MissingRuleError:
         return MissingRuleError(
-            f"{self.name}: no derivative rule covers the keyword {keyword}=. Leave it out, pass it "
-            "by position, or apply the function to plain values (retrograd.value_of)."
+            f"{self.name}: no derivative rule covers the keyword {keyword}=. Leave it out, or "
+            "apply the function to plain values (retrograd.value_of)."
         )
 
     def __repr__(self) -> str:

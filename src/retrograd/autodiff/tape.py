@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrograd.autodiff.box import Box
-from retrograd.autodiff.capture import keep, release
+from retrograd.autodiff.capture import keep, keep_array, operand, release
 from retrograd.autodiff.primitive import Primitive, rule, shape_of
 from retrograd.autodiff.trace import Trace, Traced, escaped
 from retrograd.errors import InterceptionError, MissingRuleError
@@ -38,15 +38,16 @@ class Tape(Trace):
         self.locked: list[np.ndarray[Any, Any]] = []
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        super().__exit__(kind, error, traceback)
+        written = self.locked and isinstance(error, ValueError) and "read-only" in str(error)
         if self.locked:
             release(self.locked)
-            if isinstance(error, ValueError) and "read-only" in str(error):
-                raise InterceptionError(
-                    "a plain array was written to after it had been used with traced values: the "
-                    "gradient needs its old values. Write to a copy (a = a.copy()), or make a new "
-                    "array (a = a + b instead of a += b)."
-                ) from error
+        super().__exit__(kind, error, traceback)
+        if written:
+            raise InterceptionError(
+                "a plain array was written to after it had been used with traced values: the "
+                "gradient needs its old values. Write to a copy (a = a.copy()), or make a new "
+                "array (a = a + b instead of a += b)."
+            ) from error
 
     def watch(self, value: Any) -> Box:
         """A box for an input: what it touches from now on is recorded."""
@@ -68,8 +69,10 @@ class Tape(Trace):
                     values.append(Box(arg.value, arg.node, arg.owner))
             elif type(arg) in _IMMUTABLE:
                 values.append(arg)
+            elif type(arg) is np.ndarray:
+                values.append(keep_array(arg, self.locked))
             else:
-                values.append(keep(arg, self.locked))
+                values.append(keep(operand(primitive.function, arg), self.locked))
         # On the first level there is no outer trace to ask.
         evaluate = primitive.function if self.level == 1 else primitive
         ans = evaluate(*values, **kwargs) if kwargs else evaluate(*values)
@@ -210,7 +213,7 @@ def _part_of(values: tuple[Any, ...], index: int) -> Any:
 
 
 _part = rule(
-    _part_of,
+    Primitive(_part_of),
     vjps=[lambda g, ans, values, i: tuple(g if j == i else None for j in range(len(values)))],
     jvps=[lambda d, ans, values, i: d[i]],
 )

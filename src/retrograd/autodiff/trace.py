@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Self
 
-from retrograd.errors import EscapedTraceError
+from retrograd.errors import EscapedTraceError, InterceptionError
 
 if TYPE_CHECKING:
     from retrograd.autodiff.primitive import Primitive
@@ -54,6 +54,8 @@ class Trace:
         if self.token is not None:
             _level.reset(self.token)
         self.closed = True
+        if error is not None and isinstance(error.__cause__, InterceptionError):
+            raise error.__cause__  # NumPy hides it behind an error of its own
 
 
 def innermost(args: tuple[Any, ...]) -> Trace | None:

@@ -146,8 +146,7 @@ def _check_along(
         return f(*tree.unflatten(structure, changed))
 
     def line(t: float) -> list[Any]:
-        dtype = np.asarray(x).dtype
-        return [np.asarray(y) for y in tree.leaves(partial((x + t * v).astype(dtype)))]
+        return [np.asarray(y) for y in tree.leaves(partial(_moved(x, t, v)))]
 
     outputs = line(0.0)
     _require_finite(outputs)
@@ -157,6 +156,13 @@ def _check_along(
     for mode in modes:
         check = _check_forward if mode == "forward" else _check_reverse
         check(partial, x, v, numeric, allowed, rng, f"{path}{mode} mode, {name}")
+
+
+def _moved(x: Any, t: float, v: Any) -> Any:
+    """`x + t v` with dtype and layout of `x`."""
+    there = np.array(x)
+    there[...] = there + t * v
+    return there[()]
 
 
 def _require_finite(outputs: list[Any]) -> None:
@@ -192,9 +198,7 @@ def _check_forward(
 def _check_reverse(
     partial: Function, x: Any, v: Any, numeric: Any, allowed: Any, rng: Any, where: str
 ) -> None:
-    """The cotangent, paired with the direction, is the cotangent of the result paired with its
-    numerical derivative.
-    """
+    """The cotangent pairs with the direction as the result's pairs with its derivative."""
     result, pullback = vjp(partial, x)
     outputs, structure = tree.flatten(result)
     for i, (derivative, noise) in enumerate(numeric):

@@ -60,9 +60,10 @@ def layout_of(leaves: Sequence[Any], names: Sequence[str]) -> Layout:
                 f"w0: {name} is {leaf!r:.40} ({dtype or type(leaf).__name__}); give real float "
                 "arrays (x.astype(float))"
             )
-        if 0 in getattr(leaf, "shape", ()):
+        shape = getattr(leaf, "shape", ())
+        if 0 in shape:
             raise ArgumentError(
-                f"w0: {name} has shape {leaf.shape} and no elements; leave it out of the weights"
+                f"w0: {name} has shape {shape} and no elements; leave it out of the weights"
             )
     return Layout([getattr(leaf, "shape", ()) for leaf in leaves], names=names)
 
@@ -98,15 +99,31 @@ def check_decays(
     """
     for decay in {s: None for s in optimizer.program.statements if isinstance(s, Decay)}:
         given = [tables[name] for name in decay.reads]
-        for t in range(steps if any(len(values) > 1 for values in given) else 1):
-            rows = [Row(values[t if len(values) > 1 else 0], layout) for values in given]
-            _check_factors(decay, decay.factor(*aligned(rows)), t, optimizer.name, adjoint)
+        count = steps if any(len(values) > 1 for values in given) else 1
+        # Rounding to a rational is monotone, so the smallest and the largest stand for all.
+        extremes = [_extremes(_factors(decay, given, layout, t), adjoint) for t in range(count)]
+        lows, highs = zip(*extremes, strict=True)
+        for t in sorted({int(np.argmin(lows)), int(np.argmax(highs))}):
+            _check_factors(decay, _factors(decay, given, layout, t), t, optimizer.name, adjoint)
+
+
+def _factors(decay: Decay, tables: Sequence[NDArray[Any]], layout: Layout, t: int) -> NDArray[Any]:
+    """The factors of a decay at step t, (K,)."""
+    rows = [Row(values[t if len(values) > 1 else 0], layout) for values in tables]
+    return decay.factor(*aligned(rows))
+
+
+def _extremes(factors: NDArray[Any], adjoint: Adjoint) -> tuple[float, float]:
+    """The smallest and the largest of the factors that are looked at."""
+    if adjoint.restores_from_zero:
+        return float(np.min(factors, where=factors != 0, initial=1.0)), float(factors.max())
+    return float(factors.min()), float(factors.max())
 
 
 def _check_factors(
     decay: Decay, factors: NDArray[Any], t: int, name: str, adjoint: Adjoint
 ) -> None:
-    """Rounding to a rational is monotone, so the smallest and the largest stand for all."""
+    """Refuse the factors of one step."""
     nonzero = factors[factors != 0]
     where = f"{', '.join(decay.reads)}: at step {t}, {name} multiplies slot {decay.slot!r} by"
     if nonzero.size < factors.size and not adjoint.restores_from_zero:

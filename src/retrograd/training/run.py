@@ -230,9 +230,7 @@ class Run:
         self.swept = True
 
     def _start_adjoint(self, cotangents: Sequence[Any]) -> dict[str, Floats]:
-        adjoint = {
-            name: np.zeros(self.layout.size) for name in (*self.state.slots, "gradient")
-        }
+        adjoint = {name: np.zeros(self.layout.size) for name in (*self.state.slots, "gradient")}
         self._add_to(adjoint["weights"], cotangents)
         return adjoint
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from retrograd.autodiff.box import as_type, view
+from retrograd.autodiff.box import Box, as_type, view
 from retrograd.autodiff.primitive import (
     REGISTRY,
     constant,
@@ -51,9 +51,16 @@ def _power_base(ans: Any, x: Any, y: Any) -> Any:
     return y * np.where((x == 0) & (y == 0), 1, x) ** (y - 1)
 
 
+def _log_base(x: Any) -> Any:
+    """log x, and 0 at 0, where 0^y does not change with y > 0."""
+    if isinstance(x, int | float) and x >= 0:
+        return math.log(x or 1)
+    return np.log(np.where(x == 0, 1, x))
+
+
 def _log_weight(ans: Any, x: Any) -> Any:
     """exp(x - ans) for ans = log(exp(x) + ...), also where ans is infinite."""
-    if np.all(np.isfinite(value_of(ans))):
+    if np.isfinite(value_of(ans)).all():
         return np.exp(x - ans)
     shifted = x - np.where(np.isinf(ans), 0, ans)
     at_top = np.where(x == np.inf, 0.0, -np.inf)
@@ -75,7 +82,7 @@ elementwise(np.true_divide, lambda ans, x, y: 1 / y, lambda ans, x, y: -ans / y)
 elementwise(
     np.power,
     _power_base,
-    lambda ans, x, y: ans * np.log(np.where(x == 0, 1, x)),
+    lambda ans, x, y: ans * _log_base(x),
 )
 elementwise(np.remainder, 1, lambda ans, x, y: -np.floor(x / y))
 elementwise(
@@ -188,12 +195,12 @@ _bounded = rule(
 )
 
 
-def clip(x: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **bounds: Any) -> Any:
+def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **bounds: Any) -> Any:
     """`numpy.clip`; the derivative is 1 between the bounds and on them."""
     low, high = bounds.pop("min", a_min), bounds.pop("max", a_max)
     if bounds:
         raise MissingRuleError(f"clip: no derivative rule covers the keywords {sorted(bounds)}")
-    result = _bounded(x, low, high)
+    result = _bounded(a, low, high)
     return result if out is None else written(out, result)
 
 
@@ -202,8 +209,8 @@ REGISTRY[np.clip] = clip
 
 def sign(x: Any, **kwargs: Any) -> Any:
     """`numpy.sign`: constant for real numbers, x/|x| for complex ones."""
-    if isinstance(x, Traced) and is_complex(x):
-        return x / _safe(np.abs(x))
+    if isinstance(x, Box) and is_complex(x):
+        return x / _safe(REGISTRY[np.absolute](x))
     return _real_sign(x, **kwargs)
 
 

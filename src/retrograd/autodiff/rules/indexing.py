@@ -13,6 +13,7 @@ from retrograd.autodiff.primitive import linear, match, primitive_for, rule
 
 def _put(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros, plus `g` at `index`; an index that occurs twice adds twice."""
+    g = np.asarray(g)
     placed = np.zeros(shape, dtype=g.dtype)
     if _repeats_nothing(index):
         placed[index] = g

@@ -21,6 +21,8 @@ def _spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    if isinstance(axis, int):
+        return (axis % ndim,)
     axes = axis if isinstance(axis, tuple | list) else (axis,)
     return tuple(operator.index(a) % ndim for a in axes)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from retrograd.autodiff.box import view
+from retrograd.autodiff.box import Box, view
 from retrograd.autodiff.primitive import (
     REGISTRY,
     Everywhere,
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 def _back(new: Any, base: Any, shape: Any = None, order: Any = "C") -> Any:
     """Undo a reshape: the elements in the same order, in the shape of `base`."""
+    return np.reshape(new, np.shape(base), order=_order(base, order))
+
+
+def _order(base: Any, order: str) -> Any:
+    """The order in which the elements of `base` are read, whatever its layout: C or F."""
     if order in ("A", "K"):  # the order of the elements in memory
         flags = np.asarray(value_of(base)).flags
         if not flags.forc:
@@ -35,8 +40,8 @@ def _back(new: Any, base: Any, shape: Any = None, order: Any = "C") -> Any:
                 f"reshape, ravel: no derivative rule covers order={order!r} of an array that is "
                 "not contiguous; use order='C' or 'F'"
             )
-        order = "F" if flags.fnc else "C"
-    return np.reshape(new, np.shape(base), order=order)
+        return "F" if flags.fnc else "C"
+    return order
 
 
 def _untransposed(g: Any, axes: Any = None) -> Any:
@@ -65,8 +70,16 @@ view(
 view(np.flip, write=lambda base, new, axis=None: np.flip(new, axis))
 view(np.broadcast_to, write=_refused)
 
-linear(np.reshape, lambda g, ans, x, shape=None, order="C": _back(g, x, shape, order))
-linear(np.ravel, lambda g, ans, x, order="C": _back(g, x, order=order))
+rule(
+    np.reshape,
+    vjps=[lambda g, ans, x, shape=None, order="C": _back(g, x, shape, order)],
+    jvps=[lambda d, ans, x, shape, order="C": np.reshape(d, shape, order=_order(x, order))],
+)
+rule(
+    np.ravel,
+    vjps=[lambda g, ans, x, order="C": _back(g, x, order=order)],
+    jvps=[lambda d, ans, x, order="C": np.ravel(d, _order(x, order))],
+)
 linear(np.squeeze, lambda g, ans, x, axis=None: np.reshape(g, np.shape(x)))
 linear(np.expand_dims, lambda g, ans, x, axis: np.reshape(g, np.shape(x)))
 linear(np.transpose, lambda g, ans, x, axes=None: _untransposed(g, axes))
@@ -172,13 +185,13 @@ def array(object: Any, dtype: Any = None, copy: Any = True) -> Any:
 @_registered
 def asarray(a: Any, dtype: Any = None) -> Any:
     """`numpy.asarray`: a traced array stays as it is."""
-    if not isinstance(a, Traced):
+    if not isinstance(a, Box):
         return array(a, dtype)
     return a if dtype is None or a.dtype == np.dtype(dtype) else a.astype(dtype)
 
 
 @_registered
-def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
+def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: Any = "xy") -> Any:
     """`numpy.meshgrid`."""
     plain = np.meshgrid(*map(value_of, xi), sparse=True, indexing=indexing)
     thin = [np.reshape(x, p.shape) for x, p in zip(xi, plain, strict=True)]

@@ -1,0 +1,66 @@
+"""Users' own functions: rules, refusals, interception of functions of other libraries."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.special
+
+import retrograd as rg
+from retrograd.autodiff.primitive import REGISTRY
+from retrograd.errors import ArgumentError, MissingRuleError
+from retrograd.extend import defjvp, defvjp, elementwise, match, primitive
+from retrograd.testing import check_grads
+
+
+def test_a_function_with_keywords_and_broadcasting() -> None:
+    @primitive
+    def scaled(x, y, *, power=1):
+        return x * y**power
+
+    defvjp(
+        scaled,
+        lambda g, ans, x, y, power=1: match(g * y**power, x),
+        lambda g, ans, x, y, power=1: match(g * x * power * y ** (power - 1), y),
+    )
+    defjvp(
+        scaled,
+        lambda d, ans, x, y, power=1: d * y**power,
+        lambda d, ans, x, y, power=1: d * x * power * y ** (power - 1),
+    )
+    check_grads(lambda x, y: scaled(x, y, power=3), np.array([0.3, 0.8]), 1.2)
+
+
+def test_an_argument_without_rule_is_refused() -> None:
+    @primitive
+    def product(x, y):
+        return x * y
+
+    defvjp(product, None, lambda g, ans, x, y: g * x)
+    assert float(rg.grad(product, 1)(3.0, 2.0)) == 3.0
+    with pytest.raises(MissingRuleError, match=r"product has no reverse-mode.*argument 0"):
+        rg.grad(product)(3.0, 2.0)
+    with pytest.raises(MissingRuleError, match=r"product has no forward-mode.*argument 1"):
+        rg.jvp(product, (3.0, 2.0), (None, 1.0))
+
+
+def test_a_primitive_does_not_enter_the_registry() -> None:
+    before = len(REGISTRY)
+    elementwise(primitive(np.cbrt), lambda ans, x: 1 / (3 * ans * ans))
+    assert len(REGISTRY) == before
+
+
+def test_functions_of_other_libraries_are_intercepted() -> None:
+    x = np.array([0.3, 0.8])
+    with pytest.raises(MissingRuleError, match="expit"):
+        rg.grad(lambda x: np.sum(scipy.special.expit(x)))(x)
+    elementwise(scipy.special.expit, lambda ans, x: ans * (1 - ans))
+    try:
+        check_grads(lambda x: scipy.special.expit(x), x)
+    finally:
+        del REGISTRY[scipy.special.expit]
+
+
+def test_a_rule_must_be_a_function() -> None:
+    with pytest.raises(ArgumentError, match=r"reverse-mode rule of argument 0 is 3\.0"):
+        defvjp(primitive(np.sin), 3.0)  # type: ignore[arg-type]
