@@ -23,7 +23,6 @@ from retrograd.experiments.learned_schedule import learn_schedule
 from retrograd.experiments.settings import ScheduleSettings
 from retrograd.study import Record, read
 
-
 HEAD = """\
 | seed | training loss | lowest | test loss | test error | hypergradient / training \
 | rates of layers 1 2 3 4: first tenth, middle, last tenth |

@@ -19,7 +19,7 @@ Example:
     >>> defvjp(cube, lambda g, ans, x: g * 3 * x**2)
     >>> defjvp(cube, lambda d, ans, x: d * 3 * x**2)
     >>> rg.grad(rg.grad(cube))(2.0)
-    np.float64(12.0)
+    12.0
 """
 
 from __future__ import annotations

@@ -205,7 +205,7 @@ def test_tangents_and_cotangents_are_checked() -> None:
         rg.vjp(np.sin, X)[1](np.ones((3, 1)))
     with pytest.raises(ArgumentError, match="complex128"):
         rg.vjp(np.sin, X)[1](V * 1j)
-    assert rg.jvp(lambda x: x * [1.0, 2.0], (2.0,), (1,))[1].tolist() == [1.0, 2.0]
+    assert rg.jvp(lambda x: np.multiply(x, [1.0, 2.0]), (2.0,), (1,))[1].tolist() == [1.0, 2.0]
     assert rg.jvp(np.sin, (X.astype("f4"),), (V,))[1].dtype == np.float32
 
 
@@ -286,3 +286,15 @@ def test_second_derivatives_at_the_edges() -> None:
     )
     np.testing.assert_array_equal(rg.grad(np.std)(np.ones(3)), np.zeros(3))
     assert [float(rg.grad(np.abs)(0.0)), float(rg.grad(lambda x: np.hypot(x, 0.0))(0.0))] == [0, 0]
+
+
+def test_operators_on_numbers_are_pythons_own_to_the_last_bit() -> None:
+    rng = np.random.default_rng(0)
+    for x, y in rng.uniform(0.1, 3.0, (300, 2)).tolist():
+        value, _ = rg.value_and_grad(lambda x, y: x**y + (x / y) * (x - y))(x, y)
+        assert value == x**y + (x / y) * (x - y)
+
+
+def test_a_division_of_numbers_by_zero_raises_as_python_does() -> None:
+    with pytest.raises(ZeroDivisionError):
+        rg.grad(lambda x: 1.0 / x)(0.0)

@@ -309,8 +309,13 @@ def _unknown(name: str) -> MissingRuleError:
     )
 
 
+# The primitives of Python's operators, by the ufunc whose rules they share. Python's own `*` and
+# `**` differ from NumPy's on numbers in speed, and in the last bit.
+OPERATORS: dict[np.ufunc, Primitive] = {}
+
+
 def _binary(name: str, ufunc: np.ufunc) -> None:
-    primitive = primitive_for(ufunc)
+    primitive = OPERATORS[ufunc] = Primitive(getattr(operator, name))
 
     def forward(self: Box, other: Any) -> Any:
         if not isinstance(other, Traced) or other.owner is self.owner:
@@ -333,7 +338,7 @@ def _binary(name: str, ufunc: np.ufunc) -> None:
 
 
 def _unary(name: str, ufunc: np.ufunc) -> None:
-    primitive = primitive_for(ufunc)
+    primitive = OPERATORS[ufunc] = Primitive(getattr(operator, name))
     setattr(Box, f"__{name}__", lambda self: self.owner.apply(primitive, (self,), {}))
 
 
@@ -392,4 +397,4 @@ _method("flatten", lambda x, *args: np.copy(np.ravel(x, *args)))
 _shape_method("reshape", np.reshape)
 _shape_method("transpose", np.transpose)
 
-__all__ = ["REDUCTIONS", "Box", "View", "as_type", "get_item", "set_item", "view"]
+__all__ = ["OPERATORS", "REDUCTIONS", "Box", "View", "as_type", "get_item", "set_item", "view"]

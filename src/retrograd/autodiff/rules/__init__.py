@@ -1,5 +1,13 @@
 """Derivative rules, one line a function, in files named after what they differentiate."""
 
-from retrograd.autodiff.rules import elementwise, indexing, products, reductions, shapes, special
+from retrograd.autodiff.rules import (
+    elementwise,
+    indexing,
+    operators,
+    products,
+    reductions,
+    shapes,
+    special,
+)
 
-__all__ = ["elementwise", "indexing", "products", "reductions", "shapes", "special"]
+__all__ = ["elementwise", "indexing", "operators", "products", "reductions", "shapes", "special"]
