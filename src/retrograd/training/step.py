@@ -145,9 +145,7 @@ class Step:
             given = {**fixed, **dict(zip(names, values, strict=True))}
             return statement.increment(*[given[name] for name in statement.reads])
 
-        # Evaluated as in the forward run: a power of traced numbers can differ in its last bit.
-        rise = statement.increment(*[self._read(name) for name in statement.reads])
-        _, pullback = self.backend.vjp(increment, *[self._read(name) for name in names])
+        rise, pullback = self.backend.vjp(increment, *[self._read(name) for name in names])
         self.state.subtract(statement.slot, rise, self.index)
         for name, cotangent in zip(names, pullback(bars[statement.slot]), strict=True):
             if name in self.rows:
