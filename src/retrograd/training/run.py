@@ -17,6 +17,7 @@ from retrograd.lattice import Layout
 from retrograd.optimizers import Decay, Optimizer
 from retrograd.training.columns import Row
 from retrograd.training.diagnostics import Certificate, Diagnostics
+from retrograd.training.results import NOT_FINITE, Results
 from retrograd.training.state import State
 from retrograd.training.step import Step
 
@@ -91,7 +92,7 @@ class Run:
         started = perf_counter()
         self._begin_sweep()
         adjoint = self._start_adjoint(cotangents)
-        results = _Results(self, wanted)
+        results = Results(self, wanted)
         self.diagnostics.adjoint_norms.clear()
         self._compare(self.steps)
         for t in reversed(range(self.steps)):
@@ -176,7 +177,7 @@ class Run:
         _, again = self._value_and_gradient(t)
         return bool(np.array_equal(gradient.view(np.int64), again.view(np.int64)))
 
-    def _back(self, t: int, adjoint: dict[str, Floats], results: _Results) -> None:
+    def _back(self, t: int, adjoint: dict[str, Floats], results: Results) -> None:
         """Undo step t and carry the adjoint over it, with one derivative of the gradient."""
         hyper = results.hyper
         active, rebuild = [self.hyper_leaves[i] for i in hyper], self._rebuild(hyper)
@@ -299,55 +300,5 @@ def _norm(adjoint: Floats, t: int) -> float:
     with np.errstate(over="ignore", invalid="ignore"):
         norm = float(np.sqrt(adjoint @ adjoint))
     if not (math.isfinite(norm) or np.isfinite(adjoint).all()):
-        raise NonFiniteError(_NOT_FINITE.format(where=f" at step {t}"))
+        raise NonFiniteError(NOT_FINITE.format(where=f" at step {t}"))
     return norm
-
-
-_NOT_FINITE = (
-    "the adjoint is not finite{where}: the derivative of the loss (or of the run, if it is chaotic "
-    "over this many steps) is NaN or infinite. Look at the run's losses and adjoint_norms with "
-    "diagnostics=retrograd.Diagnostics()"
-)
-
-
-class _Results:
-    """The adjoints of the wanted inputs, summed over the steps."""
-
-    def __init__(self, run: Run, wanted: Sequence[int]) -> None:
-        self.run = run
-        self.wanted = wanted
-        leaves, hypers = len(run.layout), len(run.hyper_leaves)
-        self.hyper = [i - leaves for i in wanted if leaves <= i < leaves + hypers]
-        self.names = {run.tables[i - leaves - hypers] for i in wanted if i >= leaves + hypers}
-        self.tables = {name: np.zeros(run.values[name].shape) for name in self.names}
-        self.hyper_bars: list[Any] = [None] * len(self.hyper)
-
-    def note(self, name: str, t: int, bar: Floats) -> None:
-        """A part of the adjoint of an optimizer's hyperparameter at step t."""
-        table = self.tables[name]
-        table[t if len(table) > 1 else 0] += bar
-
-    def note_hyper(self, bars: Sequence[Any]) -> None:
-        """A part of the adjoint of the active leaves of `hyper`."""
-        self.hyper_bars = [
-            bar if old is None else old + bar
-            for old, bar in zip(self.hyper_bars, bars, strict=True)
-        ]
-
-    def of(self, weights: Floats) -> list[Any]:
-        """The adjoints in the order of `wanted`, given that of the initial weights."""
-        run, leaves = self.run, len(self.run.layout)
-        parts = run.layout.split(weights)
-        bars: list[Any] = []
-        for i in self.wanted:
-            if i < leaves:
-                bars.append(parts[i].astype(run.dtypes[i], copy=False))
-            elif i - leaves < len(run.hyper_leaves):
-                bar = self.hyper_bars[self.hyper.index(i - leaves)]
-                bars.append(np.zeros_like(run.hyper_leaves[i - leaves]) if bar is None else bar)
-            else:
-                bars.append(self.tables[run.tables[i - leaves - len(run.hyper_leaves)]])
-        for bar in bars:
-            if not np.all(np.isfinite(bar)):
-                raise NonFiniteError(_NOT_FINITE.format(where=""))
-        return bars
