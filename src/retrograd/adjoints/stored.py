@@ -1,4 +1,4 @@
-"""Store every state of the run: the reference, and the fastest."""
+"""Store every state of the run: the reference that the other adjoints are held against."""
 
 from __future__ import annotations
 

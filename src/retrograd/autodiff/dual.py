@@ -30,7 +30,9 @@ class Dual(Trace):
                 active.append((argnum, arg.node))
             else:
                 values.append(operand(primitive.function, arg))
-        ans = primitive(*values, **kwargs)
+        # On the first level there is no outer trace to ask.
+        evaluate = primitive.function if self.level == 1 else primitive
+        ans = evaluate(*values, **kwargs)
         if not primitive.differentiable:
             return ans
         tangent = push_forward(primitive, active, ans, values, kwargs)
