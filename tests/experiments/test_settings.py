@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import subprocess
 import sys
 from typing import Any
@@ -58,8 +59,8 @@ def test_every_setting_is_checked_and_described():
 
     names = {field.name for field in dataclasses.fields(ScheduleSettings)}
     assert set(settings._RULES) == names
-    assert ScheduleSettings.__doc__ is not None
-    assert all(f"        {name}: " in ScheduleSettings.__doc__ for name in names)
+    documentation = inspect.getdoc(ScheduleSettings) or ""
+    assert all(f"\n    {name}: " in documentation for name in names)
 
 
 def test_settings_load_without_numpy():
