@@ -34,6 +34,7 @@ def make_run(
         hyper_structure=hyper_structure,
         tables=tuple(tables),
         diagnostics=Diagnostics(),
+        traced=range(len(hyper_leaves)),
         differentiated=True,
     )
     return run, [*leaves, *hyper_leaves, *tables.values()]

@@ -146,7 +146,7 @@ class Box(Traced):
         return as_type(self, dtype)
 
     def copy(self, order: str = "C") -> Any:
-        return np.copy(self)
+        return REGISTRY[np.copy](self, order=order)
 
     def item(self, *args: Any) -> Any:
         raise _intercepted("x.item()", "index it (x[0]) or reshape it (x.reshape(()))")

@@ -2,32 +2,60 @@
 
 The backward pass needs the values of the forward pass, and NumPy does not tell when an array
 changes. Small arrays are copied. Large ones are locked (read-only) until the trace ends, so that
-a write to one of them raises an error instead of changing the gradient.
+a write to one of them raises an error instead of changing the gradient. A lock is on the array
+that owns the memory, and counted, because traces nest and run in several threads at a time.
+
+One way to write remains: through another view that existed before its base was locked.
 """
 
 from __future__ import annotations
 
+import operator
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
+from retrograd.errors import InterceptionError
+
+Array = np.ndarray[Any, Any]
+
 # Bytes up to which a copy costs no more than the operation that reads the array.
 SMALL = 1 << 14
 
-# Arrays that could not be unlocked yet, because another thread's trace still locks their base.
-_waiting: list[np.ndarray[Any, Any]] = []
+_OPERATORS = frozenset(
+    {operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.matmul}
+)
+
+
+class _Locked:
+    """An array that owns memory, how many tapes need it unchanged, and its views among them."""
+
+    def __init__(self, owner: Array) -> None:
+        self.owner = owner
+        self.tapes = 0
+        self.views: list[Array] = []
+
+
+_locked: dict[int, _Locked] = {}
 _guard = Lock()
 
 
 def operand(function: Any, arg: Any) -> Any:
-    """`arg` as rules of elementwise functions can calculate with it: lists become arrays."""
-    if isinstance(arg, list | tuple) and isinstance(function, np.ufunc):
-        return np.asarray(arg)
+    """`arg` as the rules can calculate with it: lists become arrays, foreign arrays are refused."""
+    if isinstance(arg, list | tuple):
+        by_element = isinstance(function, np.ufunc) or function in _OPERATORS
+        return np.asarray(arg) if by_element else arg
+    if type(arg) is not np.ndarray and (isinstance(arg, np.ndarray) or hasattr(arg, "toarray")):
+        raise InterceptionError(
+            f"a {type(arg).__name__} meets a traced value, and multiplies by rules of its own: "
+            "convert it first (S.toarray() of a sparse matrix, np.asarray(m) of a np.matrix, "
+            "m.filled() of a masked array)"
+        )
     return arg
 
 
-def keep(arg: Any, locked: list[np.ndarray[Any, Any]]) -> Any:
+def keep(arg: Any, locked: list[int]) -> Any:
     """`arg` as it is now, whatever the program does to it; what is locked is noted in `locked`."""
     if isinstance(arg, np.ndarray):
         return keep_array(arg, locked)
@@ -38,33 +66,35 @@ def keep(arg: Any, locked: list[np.ndarray[Any, Any]]) -> Any:
     return arg
 
 
-def release(locked: list[np.ndarray[Any, Any]]) -> None:
-    """Unlock the arrays, in the order in which they were locked: bases before their views."""
-    with _guard:
-        _waiting.extend(locked)
-        locked.clear()
-        _waiting[:] = [array for array in _waiting if not _unlock(array)]
-
-
-def keep_array(
-    array: np.ndarray[Any, Any], locked: list[np.ndarray[Any, Any]]
-) -> np.ndarray[Any, Any]:
-    """An array as it is now: itself if it cannot be written to, a copy, or itself locked."""
-    if not array.flags.writeable:
-        return array
-    if array.nbytes <= SMALL:
+def keep_array(array: Array, locked: list[int]) -> Array:
+    """An array as it is now: itself if nobody can write to it, a copy, or itself locked."""
+    owner = array
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    if owner.base is None and not owner.flags.writeable:
+        with _guard:
+            if id(owner) not in _locked:
+                return array
+    if array.nbytes <= SMALL or owner.base is not None:  # the memory of something else
         return array.copy(order="K")
     with _guard:
-        for one in (array.base, array):
-            if isinstance(one, np.ndarray) and one.flags.writeable:
-                one.flags.writeable = False
-                locked.append(one)
+        entry = _locked.setdefault(id(owner), _Locked(owner))
+        entry.tapes += 1
+        if array is not owner and array.flags.writeable:
+            entry.views.append(array)
+        array.flags.writeable = owner.flags.writeable = False
+    locked.append(id(owner))
     return array
 
 
-def _unlock(array: np.ndarray[Any, Any]) -> bool:
-    try:
-        array.flags.writeable = True
-    except ValueError:
-        return False
-    return True
+def release(locked: list[int]) -> None:
+    """Let the arrays go that were noted in `locked`."""
+    with _guard:
+        for key in locked:
+            entry = _locked[key]
+            entry.tapes -= 1
+            if entry.tapes == 0:
+                del _locked[key]
+                for array in (entry.owner, *entry.views):
+                    array.flags.writeable = True
+        locked.clear()

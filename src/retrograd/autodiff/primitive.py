@@ -124,6 +124,10 @@ class Primitive:
             "apply the function to plain values (retrograd.value_of)."
         )
 
+    def __getattr__(self, name: str) -> Any:
+        """What the function itself has, such as a ufunc's `reduce`."""
+        return getattr(self.function, name)
+
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
 

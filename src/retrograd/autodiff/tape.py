@@ -35,7 +35,7 @@ class Tape(Trace):
     def __init__(self) -> None:
         super().__init__()
         self.entries: list[Entry | None] = []
-        self.locked: list[np.ndarray[Any, Any]] = []
+        self.locked: list[int] = []
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         written = self.locked and isinstance(error, ValueError) and "read-only" in str(error)
@@ -52,6 +52,8 @@ class Tape(Trace):
     def watch(self, value: Any) -> Box:
         """A box for an input: what it touches from now on is recorded."""
         self.entries.append(None)
+        if type(value) is np.ndarray:
+            value = keep_array(value, self.locked)
         return Box(value, len(self.entries) - 1, self)
 
     def apply(self, primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -73,6 +75,8 @@ class Tape(Trace):
                 values.append(keep_array(arg, self.locked))
             else:
                 values.append(keep(operand(primitive.function, arg), self.locked))
+        if kwargs:
+            kwargs = {name: keep(value, self.locked) for name, value in kwargs.items()}
         # On the first level there is no outer trace to ask.
         evaluate = primitive.function if self.level == 1 else primitive
         ans = evaluate(*values, **kwargs) if kwargs else evaluate(*values)

@@ -47,6 +47,7 @@ class Run:
         hyper_structure: the structure of the container of `hyper`.
         tables: the names of the optimizer's hyperparameters, in order.
         diagnostics: filled in.
+        traced: the numbers of the leaves of `hyper` that a derivative may be asked for.
         differentiated: whether a sweep will follow.
     """
 
@@ -60,6 +61,7 @@ class Run:
     hyper_structure: Any
     tables: Sequence[str]
     diagnostics: Diagnostics
+    traced: Sequence[int]
     differentiated: bool
 
     def forward(self, *inputs: Any) -> tuple[NDArray[Any], ...]:
@@ -76,7 +78,7 @@ class Run:
             if t == 0 and self.differentiated:
                 self._preflight(gradient)
             self.diagnostics.losses.append(value)
-            self._step(t).forward(gradient)
+            self._forward(t, gradient)
         self._note(self.steps)
         self.bytes_kept, self.tape_bits = self.memory.nbytes, self.memory.tape_bits
         self.diagnostics.seconds_forward = perf_counter() - started
@@ -109,7 +111,7 @@ class Run:
         """Sort the numbered inputs, and put the weights on the lattice."""
         leaves = len(self.layout)
         end = len(inputs) - len(self.tables)
-        weights, self.hyper_leaves = inputs[:leaves], list(inputs[leaves:end])
+        weights, self.hyper_leaves = inputs[:leaves], [_locked(x) for x in inputs[leaves:end]]
         # Copies: the caller may write to the arrays between the two passes.
         self.values = dict(zip(self.tables, (np.array(x) for x in inputs[end:]), strict=True))
         self.constants = {
@@ -134,11 +136,33 @@ class Run:
         }
         return Step(t, self.optimizer, self.state, self.memory, rows, self.backend)
 
+    def _forward(self, t: int, gradient: Floats) -> None:
+        try:
+            self._step(t).forward(gradient)
+        except NonFiniteError:
+            if np.isfinite(gradient).all():
+                raise
+            raise NonFiniteError(
+                f"the gradient is not finite at step {t}, "
+                f"{self.layout.describe(int(np.argmin(np.isfinite(gradient))))}, though the loss "
+                "is: look for a root, logarithm, quotient or norm at zero in the loss"
+            ) from None
+
     def _weights(self) -> Any:
         return self.backend.unflatten(self.structure, self.state.leaves("weights", self.dtypes))
 
     def _value_and_gradient(self, t: int) -> tuple[float, Floats]:
-        value, gradient = self.backend.value_and_gradient(self.loss, self._weights(), self.hyper, t)
+        try:
+            value, gradient = self.backend.value_and_gradient(
+                self.loss, self._weights(), self.hyper, t
+            )
+        except ValueError as error:
+            if "read-only" not in str(error):
+                raise
+            raise ArgumentError(
+                "loss: it writes to an array of hyper in place, which would change what the sweep "
+                "asks for again; write to a copy (h = h.copy())"
+            ) from error
         self._refuse_traced([value, *self.backend.flatten(gradient)[0]])
         if not math.isfinite(value):
             raise NonFiniteError(
@@ -166,16 +190,23 @@ class Run:
         return self.layout.join(self.backend.flatten(gradient)[0], np.empty(self.layout.size))
 
     def _preflight(self, gradient: Floats) -> None:
-        """Evaluate the first gradient once more: an exact way back needs equal bits."""
-        if not self._repeats(gradient, 0):
+        """Evaluate the first gradient as the sweep will: an exact way back needs equal bits."""
+        active = [self.hyper_leaves[i] for i in self.traced]
+        again, _ = self.backend.linearized_gradient(
+            self.loss, self._weights(), active, self._rebuild(self.traced), 0
+        )
+        leaves = self.backend.flatten(again)[0]
+        self._refuse_traced(leaves)
+        if not _same_bits(gradient, self._flat(leaves)):
             raise ReversalError(
-                "the gradient at step 0, evaluated twice, differs in its bits, so training "
-                "cannot be run backwards: " + _STOCHASTIC
+                "the gradient at step 0 has other bits when the sweep evaluates it, so training "
+                "cannot be run backwards: "
+                + (_LAYOUT if self._repeats(gradient, 0) else _STOCHASTIC)
             )
 
     def _repeats(self, gradient: Floats, t: int) -> bool:
         _, again = self._value_and_gradient(t)
-        return bool(np.array_equal(gradient.view(np.int64), again.view(np.int64)))
+        return _same_bits(gradient, again)
 
     def _back(self, t: int, adjoint: dict[str, Floats], results: Results) -> None:
         """Undo step t and carry the adjoint over it, with one derivative of the gradient."""
@@ -288,11 +319,28 @@ _STOCHASTIC = (
     "the loss is not a deterministic function of (w, hyper, step). Draw batches and noise from the "
     "step and a seed (retrograd.data.minibatch, numpy.random.Philox), not from a global generator."
 )
+_LAYOUT = (
+    "it repeats its bits without the second derivative, but not with it. An operation of the loss "
+    "gives its result another memory layout there; keep arrays contiguous (np.ascontiguousarray)."
+)
 _CHANGED = (
     "the gradient there is repeatable now, so something changed between the two passes: data or "
     "weights written to in place, the number of BLAS threads, or the loss's own state. Keep them "
     "fixed until the derivative has been taken."
 )
+
+
+def _same_bits(a: Floats, b: Floats) -> bool:
+    return bool(np.array_equal(a.view(np.int64), b.view(np.int64)))
+
+
+def _locked(leaf: Any) -> Any:
+    """A leaf of `hyper` as the loss may see it: an array that cannot be written to."""
+    if not isinstance(leaf, np.ndarray):
+        return leaf
+    leaf = leaf.view()
+    leaf.flags.writeable = False
+    return leaf
 
 
 def _norm(adjoint: Floats, t: int) -> float:

@@ -99,6 +99,7 @@ def train(
         hyper_structure=hyper_structure,
         tables=tuple(tables),
         diagnostics=Diagnostics() if diagnostics is None else diagnostics,
+        traced=[i for i, leaf in enumerate(hyper_leaves) if backend.is_traced(leaf)],
         differentiated=any(backend.is_traced(x) for x in inputs),
     )
     if run.differentiated:

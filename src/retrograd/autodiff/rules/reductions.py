@@ -113,12 +113,16 @@ def _half_inverse(ans: Any) -> Any:
     return np.where(ans == 0, 0, 0.5 / np.where(ans == 0, 1, ans))
 
 
-def _std_vjp(g: Any, ans: Any, x: Any, axis: Any = None, **kwargs: Any) -> Any:
-    return _var_vjp(g * _half_inverse(ans), ans, x, axis, **kwargs)
+def _std_vjp(
+    g: Any, ans: Any, x: Any, axis: Any = None, *, ddof: int = 0, keepdims: bool = False
+) -> Any:
+    return _var_vjp(g * _half_inverse(ans), ans, x, axis, ddof=ddof, keepdims=keepdims)
 
 
-def _std_jvp(d: Any, ans: Any, x: Any, axis: Any = None, **kwargs: Any) -> Any:
-    return _half_inverse(ans) * _var_jvp(d, ans, x, axis, **kwargs)
+def _std_jvp(
+    d: Any, ans: Any, x: Any, axis: Any = None, *, ddof: int = 0, keepdims: bool = False
+) -> Any:
+    return _half_inverse(ans) * _var_jvp(d, ans, x, axis, ddof=ddof, keepdims=keepdims)
 
 
 def _cumsum_vjp(g: Any, ans: Any, x: Any, axis: Any = None) -> Any:
