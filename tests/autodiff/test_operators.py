@@ -298,3 +298,15 @@ def test_operators_on_numbers_are_pythons_own_to_the_last_bit() -> None:
 def test_a_division_of_numbers_by_zero_raises_as_python_does() -> None:
     with pytest.raises(ZeroDivisionError):
         rg.grad(lambda x: 1.0 / x)(0.0)
+
+
+def test_tangents_of_results_are_the_callers_to_keep() -> None:
+    _, tangent = rg.jvp(lambda x: x + np.zeros(3), (1.0,), (1.0,))
+    tangent[0] = 2.0
+    v = np.ones(3)
+    for pushed in (rg.jvp(lambda x: x, (X,), (v,))[1], rg.linearize(lambda x: x, X)[1](v)):
+        pushed[0] = 5.0
+        assert v[0] == 1.0
+    first, second = rg.jvp(lambda x: (x, x), (X,), (v,))[1]
+    first[0] = 7.0
+    assert second[0] == 1.0

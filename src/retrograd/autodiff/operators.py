@@ -89,11 +89,8 @@ def linearize(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, .
     def push(*tangents: Any) -> Any:
         directions = _tangents(tangents, primals)
         found = tape.push({i: d for i, d in enumerate(directions) if d is not None})
-        pushed = [
-            _zeros(value) if node is None or node not in found else found[node]
-            for node, value in zip(nodes, values, strict=True)
-        ]
-        return tree.unflatten(record.result_structure, pushed)
+        pushed = [found.get(node) for node in nodes]
+        return tree.unflatten(record.result_structure, _pushed(pushed, values, directions))
 
     result = record.result()
     return (result, push, record.aux) if has_aux else (result, push)
@@ -126,7 +123,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
         outputs, result_structure = tree.flatten(f(*tree.unflatten(structure, boxes)))
         nodes = [_own_node(leaf, trace) for leaf in outputs]
         values = [_own_value(leaf, trace) for leaf in outputs]
-    pushed = [_zeros(v) if d is None else d for v, d in zip(values, nodes, strict=True)]
+    pushed = _pushed(nodes, values, directions)
     return tree.unflatten(result_structure, values), tree.unflatten(result_structure, pushed)
 
 
@@ -502,6 +499,21 @@ def _cotangents(found: dict[int, Any], inputs: list[Any], taken: set[int]) -> li
                 g = g.copy()
             taken.add(id(_owner_of_memory(g)))
         finished.append(g)
+    return finished
+
+
+def _pushed(tangents: list[Any], values: list[Any], given: list[Any]) -> list[Any]:
+    """The finished tangents of the results: zeros for None, writable, and nobody else's memory."""
+    taken = {id(_owner_of_memory(d)) for d in given}
+    finished = []
+    for d, value in zip(tangents, values, strict=True):
+        if d is None:
+            d = _zeros(value)
+        elif isinstance(d, np.ndarray):
+            if not d.flags.writeable or id(_owner_of_memory(d)) in taken:
+                d = d.copy()
+            taken.add(id(_owner_of_memory(d)))
+        finished.append(d)
     return finished
 
 

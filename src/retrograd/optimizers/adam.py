@@ -34,9 +34,11 @@ class Adam(Optimizer):
         beta1: decay of the first moment, in [0, 1).
         beta2: decay of the second moment, in [0, 1).
         epsilon: above 0.
-        radix: binary digits after the point on the lattice, by slot: 44 for "weights", 50 for
-            "first" and "second" by default. A second moment below 2**-50 (gradients below 3e-8)
-            is rounded to zero, one of 4,096 or more (gradients of 64) is out of range.
+        radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
+            "weights", 50 for "first" and 56 for "second", hold magnitudes below 262,144, 4,096
+            and 64 (gradients of 8; choose fewer digits for larger ones). A decay by n/d moves a
+            slot by up to n units of its last digit, so with beta2 = 999/1000 gradients below
+            about 1e-7 drown in the second moment, and Adam no longer follows its float twin.
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
 
@@ -72,4 +74,4 @@ class Adam(Optimizer):
         "beta2": FRACTION,
         "epsilon": Interval(0.0, math.inf, low_open=True),
     }
-    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "first": 50, "second": 50}
+    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "first": 50, "second": 56}

@@ -23,11 +23,15 @@ _SHRINK = 4.0
 _STEPS = 8
 
 
-def directional_derivative(f: Callable[[float], list[Array]]) -> list[tuple[Array, float]]:
+def directional_derivative(
+    f: Callable[[float], list[Array]], epsilon: float = 0.0
+) -> list[tuple[Array, float]]:
     """The derivative of `f` at 0, array by array.
 
     Args:
         f: arrays as a function of a number. Where it is not finite it is not used.
+        epsilon: the relative rounding error of the inputs of `f`, if it may be larger than that
+            of its results.
 
     Returns:
         For each array its derivative, and an estimate of the norm of its error (truncation and
@@ -38,7 +42,7 @@ def directional_derivative(f: Callable[[float], list[Array]]) -> list[tuple[Arra
     step = _FIRST
     for _ in range(_STEPS):
         difference = _central(f, step)
-        rounding = [_rounding(value) / step for value in f(0.0)]
+        rounding = [_rounding(value, epsilon) / step for value in f(0.0)]
         step /= _SHRINK
         if difference is None:
             rows = []
@@ -63,10 +67,11 @@ def _wide(x: Any) -> Any:
     return x.astype(complex if x.dtype.kind == "c" else float)
 
 
-def _rounding(value: Any) -> float:
+def _rounding(value: Any, epsilon: float) -> float:
     """What one rounding of each element changes, as a norm."""
     value = np.asarray(value)
-    return float(np.finfo(value.dtype).eps * np.linalg.norm(value)) / 2
+    epsilon = max(epsilon, float(np.finfo(value.dtype).eps))
+    return epsilon * float(np.linalg.norm(value)) / 2
 
 
 def _extrapolate(rows: list[list[list[Array]]]) -> None:

@@ -150,7 +150,7 @@ def _check_along(
 
     outputs = line(0.0)
     _require_finite(outputs)
-    numeric = directional_derivative(line)
+    numeric = directional_derivative(line, float(np.finfo(np.asarray(x).dtype).eps))
     allowed = [_tolerance(tolerance, x, y) for y in outputs]
     name = f"argument {tree.names(tree.unflatten(structure, inputs))[moved]}"
     for mode in modes:
