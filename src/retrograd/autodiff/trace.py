@@ -82,7 +82,7 @@ def escaped(how: str) -> EscapedTraceError:
 
 
 def value_of(x: Any) -> Any:
-    """The plain value behind a traced one; anything else is returned as it is.
+    """The plain value behind a traced one; anything else, containers too, is returned as it is.
 
     The result carries no derivative: use it for printing, logging and control flow.
 

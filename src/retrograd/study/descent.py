@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from retrograd.autodiff import tree, value_and_grad
 from retrograd.errors import ArgumentError, NonFiniteError
+from retrograd.lattice import Layout
 from retrograd.optimizers import Optimizer
 
 __all__ = ["MetaStep", "descend"]
@@ -72,14 +73,19 @@ def descend(
     leaves, structure = tree.flatten(hyper)
     if not leaves:
         raise ArgumentError("hyper: it holds no array; give the hyperparameters to learn")
-    shapes = [np.shape(leaf) for leaf in leaves]
-    slots = optimizer.start(_joined(leaves))
+    layout = Layout([np.shape(leaf) for leaf in leaves])
+    slots = optimizer.start(_flat(layout, leaves))
+
+    def current() -> Any:
+        parts = layout.split(slots["weights"])
+        return tree.unflatten(structure, list(map(_like, parts, leaves)))
+
     differentiate = value_and_grad(objective, has_aux=True)
     before: NDArray[np.float64] | None = None
     for index in range(meta_steps):
-        hyper = tree.unflatten(structure, _split(slots["weights"], shapes))
+        hyper = current()
         (value, aux), hypergradient = differentiate(hyper, index)
-        flat = _joined(tree.leaves(hypergradient))
+        flat = _flat(layout, tree.leaves(hypergradient))
         if not np.all(np.isfinite(flat)):
             raise NonFiniteError(
                 f"the hypergradient of meta-step {index} is not finite; lower the meta-rate or "
@@ -89,7 +95,7 @@ def descend(
         yield MetaStep(index, hyper, float(value), aux, hypergradient, norm, cosine)
         slots = optimizer.update(slots, flat, optimizer.hyperparameters(), index, np.sqrt)
         before = flat
-    hyper = tree.unflatten(structure, _split(slots["weights"], shapes))
+    hyper = current()
     value, aux = objective(hyper, meta_steps)
     yield MetaStep(meta_steps, hyper, float(value), aux, None, None, None)
 
@@ -112,14 +118,13 @@ def _check(optimizer: Any, meta_steps: Any) -> None:
         optimizer.check(name, np.asarray(value, float))
 
 
-def _joined(leaves: list[Any]) -> NDArray[np.float64]:
-    return np.concatenate([np.ravel(np.asarray(leaf, float)) for leaf in leaves])
+def _flat(layout: Layout, leaves: list[Any]) -> NDArray[np.float64]:
+    return layout.join([np.asarray(leaf, float) for leaf in leaves], np.empty(layout.size))
 
 
-def _split(flat: NDArray[np.float64], shapes: list[tuple[int, ...]]) -> list[Any]:
-    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
-    parts = np.split(flat, ends[:-1])
-    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+def _like(part: NDArray[np.float64], leaf: Any) -> Any:
+    """A part of the flat vector in the dtype of its leaf; a number for a number."""
+    return part.astype(getattr(leaf, "dtype", float))[()]
 
 
 def _cosine(a: NDArray[np.float64] | None, b: NDArray[np.float64]) -> float | None:

@@ -84,7 +84,7 @@ elementwise(
     _power_base,
     lambda ans, x, y: ans * _log_base(x),
 )
-elementwise(np.remainder, 1, lambda ans, x, y: -np.floor(x / y))
+elementwise(np.remainder, 1, lambda ans, x, y: -np.floor_divide(x, y))
 elementwise(
     np.arctan2, lambda ans, x, y: y / (x * x + y * y), lambda ans, x, y: -x / (x * x + y * y)
 )
