@@ -247,7 +247,7 @@ sys.exit(main(["--help"]))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
-    assert 'pip install "retrograd[cli]"' in done.stderr
+    assert 'pip install ".[cli]"' in done.stderr
     assert "cyclopts" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -258,3 +258,25 @@ def test_the_module_is_the_command():
     )
     assert done.returncode == 2
     assert "Unknown command" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--steps", "1.5"], ["--layers", "20", "2.5"]])
+def test_a_fraction_is_no_whole_number(words, capsys, tmp_path):
+    assert main(["learn", "schedule", "--out", str(tmp_path / "new"), *words]) == 2
+    assert "5" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_study_that_fails_at_once_leaves_no_folder(capsys, tmp_path):
+    out = tmp_path / "new"
+    words = ["--layers", "4", "--steps", "2", "--batch", "10", "--log-rate", "400"]
+    assert main(["learn", "schedule", "--out", str(out), *words]) == 1
+    said = capsys.readouterr().err
+    assert "--log-rate" in said
+    assert not out.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_said_plainly(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert main(["learn", "schedule", "--out", str(tmp_path / "file" / "x"), "--steps", "1"]) == 2
+    assert "no folder can be made" in capsys.readouterr().err

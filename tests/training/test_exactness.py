@@ -58,7 +58,8 @@ def runs(draw: Any) -> tuple[Any, Any, int]:
     turns = draw(st.lists(st.sampled_from(TURNS), min_size=1, max_size=6))
     moves = draw(st.lists(st.sampled_from(MOVES), min_size=1, max_size=3))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
-    steps = draw(st.integers(1, 300) if len(turns) < 3 else st.integers(1, 60))
+    long = len(turns) < 3 and sum(int(np.prod(shape)) for shape in sizes) < 8
+    steps = draw(st.integers(1, 2000 if long else 60))
 
     def vary(value: float, kind: str) -> Any:
         noise = lambda *shape: value * rng.uniform(0.5, 1.0, shape)  # noqa: E731

@@ -23,7 +23,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
     if missing := [name for name in _EXTRA if importlib.util.find_spec(name) is None]:
         print(
             f"The command line needs {', '.join(missing)}, which a plain installation leaves out.\n"
-            'Install it with: pip install "retrograd[cli]"',
+            "Install retrograd with them, in the folder of its source: "
+            'python -m pip install ".[cli]"',
             file=sys.stderr,
         )
         return 1

@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, Token, convert
 
 import retrograd
 from retrograd.cli.speech import results, say, say_error, show_outcome
@@ -31,13 +31,24 @@ def shown_default(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
+def _whole_numbers(kind: Any, tokens: Sequence[Token]) -> Any:
+    """Convert what was typed; a fraction is no whole number, and is not rounded to one."""
+    if kind is int or get_args(kind)[:1] == (int,):
+        for token in tokens:
+            if not token.value.removeprefix("-").isdecimal():
+                raise ValueError(f"{token.value} is not a whole number")
+    return convert(kind, tokens)
+
+
 app = App(
     name="retrograd",
     help="Gradients of whole training runs, by running them exactly backwards.",
     version=lambda: f"retrograd {retrograd.__version__}",
     help_format="markdown",
     suppress_keyboard_interrupt=False,  # `run` says more than silence
-    default_parameter=Parameter(negative=(), consume_multiple=True, show_default=shown_default),
+    default_parameter=Parameter(
+        negative=(), consume_multiple=True, show_default=shown_default, converter=_whole_numbers
+    ),
 )
 app["--help"].help = "Say what a command does and takes."
 app["--version"].help = "Say which version this is."
@@ -140,9 +151,17 @@ def _learn_schedule(settings: ScheduleSettings, folder: Path, quiet: bool) -> di
         ):
             return learn_schedule(settings, folder, observe)
     except RetrogradError as error:
-        if _entries(folder):
+        begun = _entries(folder)
+        if begun:
             error.add_note(
                 f"The meta-steps before it are kept: `retrograd report {folder}` draws them."
+            )
+        else:
+            _discard(folder)
+        if begun or isinstance(error, ArithmeticError):
+            error.add_note(
+                "Of the options, --log-rate, --log-scale and --meta-rate say how far training and "
+                "learning may go in a step: lower them."
             )
         raise
 
@@ -151,6 +170,12 @@ def _entries(folder: Path) -> list[dict[str, Any]]:
     from retrograd.study import holds_record, read
 
     return read(folder).entries if holds_record(folder) else []
+
+
+def _discard(folder: Path) -> None:
+    from retrograd.study import discard
+
+    discard(folder)
 
 
 def _make_report(folder: Path) -> Path:

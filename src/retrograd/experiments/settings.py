@@ -35,7 +35,8 @@ class ScheduleSettings:
         meta_betas: Decays of the meta-optimizer's first and second moment. The hypergradient
             shrinks twentyfold over a study, so the second moment must forget sooner than the
             usual 0.999.
-        seed: Seed of the first initial weights and mini-batches; each meta-step takes the next.
+        seed: Seed of the first initial weights and mini-batches; each meta-step takes the next,
+            so independent studies need seeds that lie further apart than the meta-steps.
         adjoint: How the sweep gets the states of training back: `reversible` runs training
             exactly backwards, `stored` keeps every state in memory.
         log_rate: Natural logarithm of every rate at the start.

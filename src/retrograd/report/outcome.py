@@ -74,7 +74,10 @@ def costs(summary: Mapping[str, Any]) -> list[Cost]:
         ),
         Cost("Memory that the sweep kept", memory(held["kept"])),
         Cost("Storing the trajectory", _beside(memory(held["trajectory"]), _times_more(held))),
-        Cost("Tape per parameter and step", UNKNOWN if bits is None else f"{bits:.3g} bits"),
+        Cost(
+            "Spilled to the tape, per parameter and step",
+            UNKNOWN if bits is None else f"{bits:.3g} bits",
+        ),
         Cost("Every step recovered bit for bit", _yes_or_no(summary["exact"])),
         Cost("All meta-steps together", duration(seconds["total"])),
     ]

@@ -6,8 +6,18 @@ from retrograd.study.descent import MetaStep as MetaStep
 from retrograd.study.descent import descend as descend
 from retrograd.study.records import Record as Record
 from retrograd.study.records import Recorder as Recorder
+from retrograd.study.records import discard as discard
 from retrograd.study.records import holds_record as holds_record
 from retrograd.study.records import read as read
 from retrograd.study.records import summarize as summarize
 
-__all__ = ["MetaStep", "Record", "Recorder", "descend", "holds_record", "read", "summarize"]
+__all__ = [
+    "MetaStep",
+    "Record",
+    "Recorder",
+    "descend",
+    "discard",
+    "holds_record",
+    "read",
+    "summarize",
+]

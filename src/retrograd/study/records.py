@@ -27,7 +27,7 @@ import numpy as np
 from retrograd.errors import ArgumentError, DataError
 from retrograd.study.files import replace_file, write_through
 
-__all__ = ["Record", "Recorder", "holds_record", "read", "summarize"]
+__all__ = ["Record", "Recorder", "discard", "holds_record", "read", "summarize"]
 
 SETTINGS = "settings.json"
 LINES = "record.jsonl"
@@ -81,7 +81,13 @@ class Recorder:
                     "give another folder, or overwrite=True to replace that record."
                 )
             _remove_record(self.out)
-        (self.out / ARRAYS).mkdir(parents=True, exist_ok=True)
+        try:
+            (self.out / ARRAYS).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ArgumentError(
+                f"out is {self.out}, where no folder can be made ({error.strerror}): give the "
+                "name of a folder that can be written to."
+            ) from error
 
     def append(self, entry: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
         """Add one entry: its arrays first, then its line, each safely on disk before the next.
@@ -167,6 +173,17 @@ class Record:
 def holds_record(out: str | Path) -> bool:
     """Whether the folder holds a record, or a part of one."""
     return any((Path(out) / name).exists() for name in (SETTINGS, LINES, SUMMARY))
+
+
+def discard(out: str | Path) -> None:
+    """Remove a record, and its folder if nothing else is in it."""
+    folder = Path(out)
+    if not folder.is_dir():
+        return
+    _remove_record(folder)
+    for empty in (folder / ARRAYS, folder):
+        if empty.is_dir() and not any(empty.iterdir()):
+            empty.rmdir()
 
 
 def read(out: str | Path) -> Record:
