@@ -254,7 +254,7 @@ sys.exit(main(["--help"]))
 
 def test_the_module_is_the_command():
     done = subprocess.run(
-        [sys.executable, "-m", "retrograd.cli", "lern"], capture_output=True, text=True
+        [sys.executable, "-m", "retrograd", "lern"], capture_output=True, text=True
     )
     assert done.returncode == 2
     assert "Unknown command" in done.stderr

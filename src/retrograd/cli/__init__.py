@@ -1,4 +1,4 @@
-"""The command line: `retrograd`, `python -m retrograd.cli`."""
+"""The command line: `retrograd`, `python -m retrograd`."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ from retrograd.experiments.network import (
     unit_normals,
 )
 from retrograd.experiments.settings import ScheduleSettings
-from retrograd.study import MetaStep, Recorder, descend, summarize
+from retrograd.study import MetaStep, Recorder, descend, read, summarize
 
 __all__ = ["Problem", "learn_schedule"]
 
@@ -223,7 +223,6 @@ def learn_schedule(
     settings.validate()
     problem = Problem(settings, load(settings.data))
     recorder = Recorder(out, problem.describe())
-    entries: list[dict[str, Any]] = []
     interrupted = False
     started = perf_counter()
     try:
@@ -235,11 +234,10 @@ def learn_schedule(
             entry, arrays = problem.entry(meta)
             entry["seconds"], started = perf_counter() - started, perf_counter()
             recorder.append(entry, arrays)
-            entries.append(entry)
             if observe is not None:
                 observe(entry)
     except KeyboardInterrupt:
         interrupted = True
-    summary = summarize(entries, interrupted=interrupted)
+    summary = summarize(read(out).entries, interrupted=interrupted)
     recorder.finish(summary)
     return summary
