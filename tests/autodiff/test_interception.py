@@ -249,3 +249,11 @@ def test_a_value_handed_to_another_thread_raises() -> None:
 
     rg.grad(f)(X)
     assert "another thread" in str(caught[0])
+
+
+def test_positional_arguments_that_no_rule_knows_are_refused_by_name() -> None:
+    x = np.ones((2, 3))
+    with pytest.raises(MissingRuleError, match=r"cumsum: no derivative rule covers.*dtype="):
+        rg.grad(lambda x: np.sum(np.cumsum(x, 0, np.float32)))(x)
+    gradient = rg.grad(lambda x: np.sum(np.var(x, 0, None, None, 1)))(x + np.arange(3.0))
+    np.testing.assert_array_equal(gradient, np.zeros((2, 3)))

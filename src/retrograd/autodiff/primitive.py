@@ -58,7 +58,7 @@ class Primitive:
         self.pullback: Rule | None = None
         # The keywords that have been checked against the rules' signatures.
         self.keywords: set[str] = set()
-        # How many arguments may come by position: those before `out`, which is no argument.
+        # How many arguments may come by position: those that the rules know, and before `out`.
         self.positional = _position_of_out(function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -86,9 +86,18 @@ class Primitive:
             result = self.function(*args, **kwargs)
         else:
             if kwargs and self.differentiable and not self.keywords.issuperset(kwargs):
+                kwargs = self._stated(kwargs)
                 self._check_keywords(kwargs)
             result = trace.apply(self, args, kwargs)
         return result if out is None else written(out, result)
+
+    def _stated(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The keywords that say more than their defaults."""
+        parameters = inspect.signature(self.function).parameters
+        defaults = {name: p.default for name, p in parameters.items()}
+        return {
+            k: v for k, v in kwargs.items() if v is not defaults.get(k, inspect.Parameter.empty)
+        }
 
     def _check_keywords(self, kwargs: dict[str, Any]) -> None:
         """Refuse a keyword that the derivative rule does not know, before it is ignored."""
@@ -187,7 +196,18 @@ def rule(
     """State both modes of a function apart, one rule an argument."""
     primitive = primitive_for(function)
     primitive.vjps, primitive.jvps = vjps, jvps
+    primitive.positional = min(primitive.positional, _arity(vjps or jvps))
     return primitive
+
+
+def _arity(rules: Sequence[Rule] | Everywhere) -> int:
+    """How many of a function's arguments its rules take by position, after g (or d) and ans."""
+    if isinstance(rules, Everywhere) or not rules:
+        return 1 << 30
+    kinds = [p.kind for p in inspect.signature(rules[0]).parameters.values()]
+    if inspect.Parameter.VAR_POSITIONAL in kinds:
+        return 1 << 30
+    return kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD) - 2
 
 
 def elementwise(function: Callable[..., Any], *partials: Rule | int) -> Primitive:
