@@ -9,7 +9,7 @@ and the hyperparameters are log alpha and logit beta for each step and group of 
 log scale of each group of initial weights. Their gradient, of the loss on the whole training set
 after training, comes from running that training exactly backwards.
 
-As in the paper's experiment, the mean of the training images is subtracted from all inputs.
+The mean of the training images is subtracted from all inputs.
 """
 
 from __future__ import annotations
