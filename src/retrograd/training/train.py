@@ -36,7 +36,8 @@ def train(
     Its gradient reaches the initial weights, every float leaf of `hyper`, and every hyperparameter
     of the optimizer. Training runs on fixed-point integers, forwards and (for the gradient)
     exactly backwards; the gradient is that of the real-arithmetic dynamics along the integer
-    trajectory, rounding differentiated as the identity. It takes about as long as three trainings.
+    trajectory, rounding differentiated as the identity. It takes about as long as three and a half
+    trainings.
 
     Args:
         loss: `loss(w, hyper, step)`, a real number; deterministic, with batches and noise a
