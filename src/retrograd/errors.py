@@ -8,6 +8,7 @@ Each message names what happened, what was given, and what to do about it.
     │   ├── MissingRuleError                  a function has no derivative rule
     │   ├── InterceptionError                 plain Python would have dropped a derivative
     │   └── EscapedTraceError                 a traced value is used outside its trace
+    ├── CompilationError (TypeError)          a program cannot be compiled as written
     ├── NonFiniteError (ArithmeticError)      NaN or infinity where a number is needed
     ├── LatticeOverflowError (OverflowError)  a value left the range of the fixed-point lattice
     ├── NotReversibleError (TypeError)        an optimizer cannot be run backwards exactly
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 __all__ = [
     "ArgumentError",
+    "CompilationError",
     "DataError",
     "DifferentiationError",
     "EscapedTraceError",
@@ -54,6 +56,10 @@ class InterceptionError(DifferentiationError):
 
 class EscapedTraceError(DifferentiationError):
     """A traced value is used outside the trace that it belongs to."""
+
+
+class CompilationError(RetrogradError, TypeError):
+    """A program cannot be compiled as it is written."""
 
 
 class NonFiniteError(RetrogradError, ArithmeticError):

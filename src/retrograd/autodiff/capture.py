@@ -45,12 +45,15 @@ def operand(function: Any, arg: Any) -> Any:
     """`arg` as the rules can calculate with it: lists become arrays, foreign arrays are refused."""
     if isinstance(arg, list | tuple):
         by_element = isinstance(function, np.ufunc) or function in _OPERATORS
-        return np.asarray(arg) if by_element else arg
-    if type(arg) is not np.ndarray and (isinstance(arg, np.ndarray) or hasattr(arg, "toarray")):
+        return operand(function, np.asarray(arg)) if by_element else arg
+    if type(arg) is np.ndarray:
+        if arg.dtype.hasobject:
+            raise _object_array()
+    elif isinstance(arg, np.ndarray) or hasattr(arg, "toarray"):
         raise InterceptionError(
             f"a {type(arg).__name__} meets a traced value, and multiplies by rules of its own: "
-            "convert it first (S.toarray() of a sparse matrix, np.asarray(m) of a np.matrix, "
-            "m.filled() of a masked array)"
+            "use retrograd.scipy.sparse.matmul(S, x) for a sparse one, or convert it first "
+            "(S.toarray(), np.asarray(m) of a np.matrix, m.filled() of a masked array)"
         )
     return arg
 
@@ -66,8 +69,17 @@ def keep(arg: Any, locked: list[int]) -> Any:
     return arg
 
 
+def _object_array() -> InterceptionError:
+    return InterceptionError(
+        "an array of dtype object meets a traced value, and derivatives are of numbers: convert "
+        "it first (a.astype(float)), or build it with retrograd.numpy.array"
+    )
+
+
 def keep_array(array: Array, locked: list[int]) -> Array:
     """An array as it is now: itself if nobody can write to it, a copy, or itself locked."""
+    if array.dtype.hasobject:
+        raise _object_array()
     owner = array
     while isinstance(owner.base, np.ndarray):
         owner = owner.base

@@ -28,6 +28,8 @@ class Dual(Trace):
             if isinstance(arg, Traced) and arg.owner is self:
                 values.append(arg.value)
                 active.append((argnum, arg.node))
+            elif isinstance(arg, Box):
+                values.append(arg.snapshot())
             else:
                 values.append(operand(primitive.function, arg))
         # On the first level there is no outer trace to ask.

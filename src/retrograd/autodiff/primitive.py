@@ -6,19 +6,25 @@ is how derivatives of derivatives come about. `ans` is the value of the function
     vjps[i](g, ans, *args, **kwargs) -> cotangent of argument i     (reverse mode)
     jvps[i](d, ans, *args, **kwargs) -> tangent of the result       (forward mode), d in place i
 
-`elementwise`, `linear` and `multilinear` state both at once; `rule` states them apart.
+`elementwise`, `linear` and `multilinear` state both at once. `rule` states them apart, or one of
+them: the other follows by transposition. `stands_for` is for a function that needs no rule,
+because it can be written with functions that have one.
 """
 
 from __future__ import annotations
 
 import inspect
-from functools import partial
+import sys
+from functools import partial, wraps
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retrograd.autodiff.trace import Traced, innermost
-from retrograd.errors import InterceptionError, MissingRuleError
+from retrograd.autodiff.constants import is_live, unboxed
+from retrograd.autodiff.reads import MOST_ARGUMENTS, Plan, Reads, Shadow, reads_of
+from retrograd.autodiff.trace import Traced, compilation_of, innermost, value_of
+from retrograd.errors import CompilationError, InterceptionError, MissingRuleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +34,26 @@ if TYPE_CHECKING:
 # From a NumPy function to what stands for it on traced values: a primitive, or a function that
 # rearranges its arguments and calls one.
 REGISTRY: dict[Any, Callable[..., Any]] = {}
+
+
+def lookup(function: Any) -> Callable[..., Any] | None:
+    """What stands for a function on traced values, or None.
+
+    SciPy's ufuncs reach us without anybody having asked for their rules: these are loaded here.
+    """
+    found = REGISTRY.get(function)
+    if found is None and isinstance(function, np.ufunc) and "scipy.special" in sys.modules:
+        import_module("retrograd.scipy.special")
+        found = REGISTRY.get(function)
+    return found
+
+
+# Arguments beyond this many are kept, whoever reads them.
+_ARGUMENTS = frozenset(range(MOST_ARGUMENTS))
+
+
+# Kinds of keyword arguments that are neither traced, nor arrays, nor `numpy._NoValue`.
+_SIMPLE = frozenset({bool, int, float, str, type(None)})
 
 
 class Primitive:
@@ -41,14 +67,16 @@ class Primitive:
     """
 
     __slots__ = (
-        "differentiable", "function", "jvps", "keywords", "name", "outputs", "positional",
-        "pullback", "vjps",
+        "accumulate", "differentiable", "evaluate", "function", "jvps", "keywords", "name", "outputs", "plans",
+        "positional", "pullback", "reads", "vjps",
     )  # fmt: skip
 
     def __init__(
         self, function: Callable[..., Any], *, differentiable: bool = True, outputs: bool = False
     ) -> None:
         self.function = function
+        # What computes the value; a faster way than the function itself, perhaps.
+        self.evaluate = function
         self.name: str = getattr(function, "__name__", repr(function))
         self.differentiable = differentiable
         self.outputs = outputs
@@ -56,6 +84,11 @@ class Primitive:
         self.jvps: Sequence[Rule] | Everywhere = ()
         # In place of `vjps`: `pullback(argnums, g, ans, *args)`, the cotangents of all of them.
         self.pullback: Rule | None = None
+        # Where a cotangent goes to a few elements: `accumulate(total, g, ans, *args)` adds it there.
+        self.accumulate: Rule | None = None
+        # What each VJP reads; None for everything.
+        self.reads: Sequence[Reads] | None = None
+        self.plans: dict[int, Plan] = {}
         # The keywords that have been checked against the rules' signatures.
         self.keywords: set[str] = set()
         # How many arguments may come by position: those that the rules know, and before `out`.
@@ -65,17 +98,63 @@ class Primitive:
         """The value of the function, recorded by the innermost trace among the arguments."""
         if kwargs or len(args) > self.positional:
             return self._call_with_keywords(args, kwargs)
-        trace = innermost(args)
-        return self.function(*args) if trace is None else trace.apply(self, args, kwargs)
+        trace = None
+        for arg in args:
+            if isinstance(arg, Traced):
+                owner = arg.owner
+                if trace is None:
+                    trace = owner
+                elif owner is not trace:
+                    trace = innermost(args)
+                    break
+        if trace is not None:
+            return trace.apply(self, args, kwargs)
+        try:
+            return self.function(*args)
+        except CompilationError:  # a value that is not known yet, inside an index
+            compilation = compilation_of(args)
+            if compilation is None:
+                raise
+            return compilation.apply(self, args, kwargs)
+
+    def plan(self, traced: int, count: int) -> Plan:
+        """What a tape may let go of a call with these arguments (bits) traced, of so many."""
+        found = self.plans[traced] = Plan(self._reads_of(traced), count)
+        return found
+
+    def _reads_of(self, traced: int) -> Reads:
+        if self.reads is None or self.pullback is not None:
+            return None
+        needed: frozenset[int] = frozenset()
+        for argnum in range(traced.bit_length()):
+            if traced >> argnum & 1:
+                some = self.reads[argnum] if argnum < len(self.reads) else None
+                if some is None:
+                    return None
+                needed |= some
+        return needed
+
+    def takes(self, kwargs: dict[str, Any]) -> bool:
+        """Whether keywords are known to the rules, and of kinds that need no further look."""
+        return self.keywords.issuperset(kwargs) and _SIMPLE.issuperset(map(type, kwargs.values()))
 
     def _call_with_keywords(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if len(args) <= self.positional and self.takes(kwargs):
+            trace = innermost(args)
+            if trace is None:
+                return self.function(*args, **kwargs)
+            return trace.apply(self, args, kwargs)
         if len(args) > self.positional:
             names = [*inspect.signature(self.function).parameters][self.positional :]
             kwargs = {**dict(zip(names, args[self.positional :], strict=False)), **kwargs}
             args = args[: self.positional]
+        if isinstance(self.function, np.ufunc) and not kwargs.keys() <= {"out"}:
+            return _ufunc_call(self, args, **kwargs)
         out = kwargs.pop("out", None)
         if isinstance(out, tuple):
             out = out[0]
+        if any(isinstance(value, Traced) for value in kwargs.values()):
+            kwargs = unboxed(kwargs)
         if any(isinstance(value, Traced) for value in kwargs.values()):
             args, kwargs = self._by_position(args, kwargs)
         trace = innermost(args)
@@ -151,9 +230,53 @@ def _position_of_out(function: Callable[..., Any]) -> int:
     return names.index("out") if "out" in names else 1 << 30
 
 
+def _ufunc_call(
+    primitive: Primitive,
+    args: tuple[Any, ...],
+    *,
+    out: Any = None,
+    where: Any = True,
+    dtype: Any = None,
+    casting: str = "same_kind",
+    order: str = "K",
+    subok: bool = True,
+) -> Any:
+    """A ufunc with keywords: `where` calculates with the chosen elements alone."""
+    if innermost(args) is None and innermost((where, out)) is None:
+        return primitive.function(
+            *args, out=out, where=where, dtype=dtype, casting=casting, order=order, subok=subok
+        )
+    out = out[0] if isinstance(out, tuple) else out
+    if dtype is not None:
+        if np.dtype(dtype).kind not in "fc":
+            raise primitive._uncovered(f"dtype={dtype!r} in")
+        args = tuple(np.asarray(x).astype(dtype) if _is_plain(x) else x.astype(dtype) for x in args)
+    if where is True:
+        return primitive(*args) if out is None else primitive(*args, out=out)
+    if out is None:
+        raise InterceptionError(
+            f"{primitive.name}: where= without out= leaves the other elements undefined; give "
+            "out=, such as np.zeros_like(x), or use np.where"
+        )
+    mask = np.broadcast_to(value_of(where), shape_of(out))
+    chosen = [np.broadcast_to(x, shape_of(out))[mask] for x in args]
+    result = primitive(*chosen)
+    if isinstance(result, Traced) and _is_plain(out):
+        return written(out, result)
+    out[mask] = result
+    return out
+
+
+def _is_plain(x: Any) -> bool:
+    return not isinstance(x, Traced)
+
+
 def written(out: Any, result: Any) -> Any:
     """The effect of `out=`: the traced array that was handed in takes the result."""
     if not isinstance(out, Traced):
+        if not is_live(result):
+            out[...] = unboxed(result)
+            return out
         raise InterceptionError(
             "a traced value was to be written into a plain array (out=, or a -= x with a plain "
             "array a), which cannot hold a derivative. Write a = a - x, or create a inside the "
@@ -190,14 +313,100 @@ def primitive_for(function: Callable[..., Any]) -> Primitive:
 
 def rule(
     function: Callable[..., Any],
-    vjps: Sequence[Rule] | Everywhere,
-    jvps: Sequence[Rule] | Everywhere,
+    vjps: Sequence[Rule] | Everywhere = (),
+    jvps: Sequence[Rule] | Everywhere = (),
+    *,
+    reads: Sequence[Reads] | None = None,
 ) -> Primitive:
-    """State both modes of a function apart, one rule an argument."""
+    """State the modes of a function apart, one rule an argument.
+
+    Where one of them is left out, it is had from the other, as a linear map, by transposition.
+    `reads` says for each VJP of which arguments it reads more than shape and dtype, where its
+    code does not tell.
+    """
     primitive = primitive_for(function)
-    primitive.vjps, primitive.jvps = vjps, jvps
+    primitive.vjps = vjps or _derived(transposed_jvp, primitive, jvps)
+    primitive.jvps = jvps or _derived(transposed_vjp, primitive, vjps)
     primitive.positional = min(primitive.positional, _arity(vjps or jvps))
+    primitive.plans.clear()
+    if reads is not None:
+        primitive.reads = reads
+    else:
+        primitive.reads = None if isinstance(vjps, Everywhere) else [reads_of(v, -2) for v in vjps]
     return primitive
+
+
+def _derived(
+    transposed: Rule, primitive: Primitive, rules: Sequence[Rule] | Everywhere
+) -> Sequence[Rule] | Everywhere:
+    if isinstance(rules, Everywhere):
+        return Everywhere(
+            lambda argnum, g, ans, *args, **kwargs: transposed(
+                primitive, rules[argnum], argnum, g, ans, *args, **kwargs
+            )
+        )
+    derived = [partial(transposed, primitive, given, i) for i, given in enumerate(rules)]
+    for one, given in zip(derived, rules, strict=True):
+        one.__signature__ = inspect.signature(given)  # type: ignore[attr-defined]
+    return derived
+
+
+def transposed_jvp(*args: Any, **kwargs: Any) -> Any:
+    """The VJP that a JVP implies; see `transpose.py`, which needs the tape and so comes later."""
+    from retrograd.autodiff import transpose
+
+    return transpose.vjp_of(*args, **kwargs)
+
+
+def transposed_vjp(*args: Any, **kwargs: Any) -> Any:
+    """The JVP that a VJP implies."""
+    from retrograd.autodiff import transpose
+
+    return transpose.jvp_of(*args, **kwargs)
+
+
+def stands_for(*originals: Callable[..., Any]) -> Callable[[Rule], Rule]:
+    """Let the decorated function, written with functions that have rules, stand for another one.
+
+    It is called where an argument is traced (also inside lists); everywhere else the original is.
+    A keyword that it does not know raises `MissingRuleError`.
+
+    Args:
+        originals: NumPy's or SciPy's functions; the first is called on plain values.
+    """
+
+    def register(function: Rule) -> Rule:
+        known = inspect.signature(function).parameters
+        any_keyword = any(p.kind is p.VAR_KEYWORD for p in known.values())
+
+        @wraps(function)
+        def composite(*args: Any, **kwargs: Any) -> Any:
+            if not has_traced(args) and not has_traced(tuple(kwargs.values())):
+                return originals[0](*args, **kwargs)
+            for keyword in kwargs:
+                if keyword not in known and not any_keyword:
+                    raise MissingRuleError(
+                        f"{function.__name__}: no derivative rule covers the keyword {keyword}=. "
+                        "Leave it out, or apply the function to plain values (retrograd.value_of)."
+                    )
+            return function(*args, **kwargs)
+
+        for original in originals:
+            REGISTRY[original] = composite
+        return composite
+
+    return register
+
+
+def plain_array(x: Any) -> Any:
+    """The plain array behind a value; one that is not known yet as it is."""
+    x = value_of(x)
+    return x if isinstance(x, Traced) else np.asarray(x)
+
+
+def has_traced(x: Any) -> bool:
+    """Whether a value, or a nested list or tuple, holds a traced value."""
+    return isinstance(x, Traced) or (isinstance(x, list | tuple) and any(map(has_traced, x)))
 
 
 def _arity(rules: Sequence[Rule] | Everywhere) -> int:
@@ -227,8 +436,9 @@ def elementwise(function: Callable[..., Any], *partials: Rule | int) -> Primitiv
     """
     return rule(
         function,
-        [_elementwise_vjp(i, partial) for i, partial in enumerate(partials)],
+        [_elementwise_vjp(i, partial, len(partials)) for i, partial in enumerate(partials)],
         [_elementwise_jvp(partial) for partial in partials],
+        reads=[reads_of(p) if callable(p) else frozenset() for p in partials],
     )
 
 
@@ -248,7 +458,7 @@ def linear(function: Callable[..., Any], transpose: Rule) -> Primitive:
     def push(d: Any, ans: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
         return primitive(d, *args, **kwargs)
 
-    return rule(function, [transpose], [push])
+    return rule(function, [transpose], [push], reads=[_ARGUMENTS - {0}])
 
 
 def multilinear(function: Callable[..., Any], *transposes: Rule) -> Primitive:
@@ -274,7 +484,10 @@ def multilinear(function: Callable[..., Any], *transposes: Rule) -> Primitive:
 
         return jvp
 
-    return rule(function, transposes, [push(i) for i in range(len(transposes))])
+    places = range(len(transposes))
+    return rule(
+        function, transposes, [push(i) for i in places], reads=[_ARGUMENTS - {i} for i in places]
+    )
 
 
 def constant(*functions: Callable[..., Any]) -> None:
@@ -295,6 +508,12 @@ def match(g: Any, x: Any) -> Any:
     `x` was broadcast (and perhaps promoted) to the shape of `g` on the way forward; the transpose
     sums over what was repeated, takes the real part for a real `x`, and casts back.
     """
+    kind = type(x)
+    if type(g) is np.ndarray and (kind is np.ndarray or kind is Shadow):
+        if g.shape == x.shape and g.dtype is x.dtype:
+            return g
+    elif kind is float and type(g) in (float, np.float64):
+        return g
     shape = shape_of(x)
     if shape_of(g) != shape:
         g = _sum_to(g, shape)
@@ -313,19 +532,30 @@ def match(g: Any, x: Any) -> Any:
 def _sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     lead = len(shape_of(g)) - len(shape)
     if lead > 0:
-        g = np.sum(g, axis=tuple(range(lead)))
+        g = np.add.reduce(g, axis=0 if lead == 1 else tuple(range(lead)))
     repeated = tuple(
         i for i, (n, m) in enumerate(zip(shape, shape_of(g), strict=True)) if n == 1 and m != 1
     )
-    return np.sum(g, axis=repeated, keepdims=True) if repeated else g
+    return np.add.reduce(g, axis=repeated, keepdims=True) if repeated else g
 
 
-def _elementwise_vjp(argnum: int, partial: Rule | int) -> Rule:
+def _elementwise_vjp(argnum: int, partial: Rule | int, count: int) -> Rule:
+    """The rule of one of `count` arguments; those of the commonest counts pack no tuples."""
+    if partial == 1 and count == 2:
+        if argnum == 0:
+            return lambda g, ans, x, y: match(g, x)
+        return lambda g, ans, x, y: match(g, y)
     if partial == 1:
         return lambda g, ans, *args: match(g, args[argnum])
     if partial == -1:
         return lambda g, ans, *args: match(-g, args[argnum])
     assert callable(partial)
+    if count == 1:
+        return lambda g, ans, x: match(g * partial(ans, x), x)
+    if count == 2 and argnum == 0:
+        return lambda g, ans, x, y: match(g * partial(ans, x, y), x)
+    if count == 2:
+        return lambda g, ans, x, y: match(g * partial(ans, x, y), y)
     return lambda g, ans, *args: match(g * partial(ans, *args), args[argnum])
 
 

@@ -7,6 +7,7 @@ the directional derivative of something that has already been evaluated. Both ca
 
 from __future__ import annotations
 
+from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from retrograd.autodiff.box import Box
 from retrograd.autodiff.capture import keep, keep_array, operand, release
 from retrograd.autodiff.primitive import Primitive, rule, shape_of
+from retrograd.autodiff.reads import SMALL, Plan, Shadow, shadow
 from retrograd.autodiff.trace import Trace, Traced, escaped
 from retrograd.errors import InterceptionError, MissingRuleError
 
@@ -21,19 +23,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # Kinds of arguments that cannot change after they have been recorded.
-_IMMUTABLE = frozenset({float, int, bool, complex, str, type(None), slice, np.float64, np.float32})
+_IMMUTABLE = frozenset({float, int, bool, complex, str, type(None), slice, type(Ellipsis), np.float64, np.float32})
 
-# primitive, value, arguments, keyword arguments, and (argument number, node) of each parent.
-Entry = tuple[Primitive, Any, list[Any], dict[str, Any], list[tuple[int, int]]]
+# primitive, value, arguments, keyword arguments, and the node of each argument (None: not traced).
+Entry = tuple[Primitive, Any, list[Any], dict[str, Any], list[int | None]]
 
 
 class Tape(Trace):
-    """The record of one evaluation; a node is a position in it."""
+    """The record of one evaluation; a node is a position in it.
 
-    __slots__ = ("entries", "locked")
+    Args:
+        lean: keep what `pull` reads only, so that `push` is not possible.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("entries", "lean", "locked")
+
+    def __init__(self, *, lean: bool = False) -> None:
         super().__init__()
+        self.lean = lean
         self.entries: list[Entry | None] = []
         self.locked: list[int] = []
 
@@ -60,38 +67,95 @@ class Tape(Trace):
         """Evaluate the primitive, and record it."""
         if self.closed:
             raise escaped("is used after its trace has ended")
-        values: list[Any] = []
-        links: list[tuple[int, int]] = []
-        for argnum, arg in enumerate(args):
-            if isinstance(arg, Traced):
-                if arg.owner is self:
-                    values.append(arg.value)
-                    links.append((argnum, arg.node))
-                else:
-                    values.append(Box(arg.value, arg.node, arg.owner))
-            elif type(arg) in _IMMUTABLE:
-                values.append(arg)
-            elif type(arg) is np.ndarray:
-                values.append(keep_array(arg, self.locked))
-            else:
-                values.append(keep(operand(primitive.function, arg), self.locked))
+        if not primitive.differentiable:
+            return self._constant(primitive, args, kwargs)
+        if len(args) == 1:
+            (arg,) = args
+            values, parents, traced, plain = [arg.value], [arg.node], 1, False
+        else:
+            values, parents, traced, plain = self._taken_apart(args)
+        plan = None
+        if self.lean:
+            plan = primitive.plans.get(traced)
+            if plan is None:
+                plan = primitive.plan(traced, len(args))
+        if plain:
+            self._keep_plain(primitive, values, parents, plan)
         if kwargs:
             kwargs = {name: keep(value, self.locked) for name, value in kwargs.items()}
         # On the first level there is no outer trace to ask.
-        evaluate = primitive.function if self.level == 1 else primitive
+        evaluate = primitive.evaluate if self.level == 1 else primitive
         ans = evaluate(*values, **kwargs) if kwargs else evaluate(*values)
-        if not primitive.differentiable:
-            return ans
         entries = self.entries
         node = len(entries)
-        entries.append((primitive, ans, values, kwargs, links))
+        kept = ans
+        if plan is not None:
+            for argnum in plan.shadows:
+                if argnum < len(values):
+                    parent = parents[argnum]
+                    # The shadow that the parent's entry has already, if it has one.
+                    entry = None if parent is None else entries[parent]
+                    values[argnum] = shadow(values[argnum]) if entry is None else entry[1]
+            if plan.drops_ans and type(ans) is np.ndarray and ans.nbytes > SMALL:
+                kept = Shadow(ans)
+        entries.append((primitive, kept, values, kwargs, parents))
         if primitive.outputs:
             return self._parts(ans, node)
         return Box(ans, node, self)
 
+    def _taken_apart(
+        self, args: tuple[Any, ...]
+    ) -> tuple[list[Any], list[int | None], int, bool]:
+        """Values and nodes of arguments, which are traced (bits), and whether any needs keeping."""
+        values: list[Any] = []
+        parents: list[int | None] = []
+        traced, bit, plain = 0, 1, False
+        for arg in args:
+            if isinstance(arg, Traced):
+                if arg.owner is self:
+                    values.append(arg.value)
+                    parents.append(arg.node)
+                    traced += bit
+                    bit += bit
+                    continue
+                arg = arg.snapshot()  # type: ignore[attr-defined]
+            elif type(arg) not in _IMMUTABLE:
+                plain = True
+            values.append(arg)
+            parents.append(None)
+            bit += bit
+        return values, parents, traced, plain
+
+    def _constant(self, primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The result of a function without derivative: nothing is recorded."""
+        values = [
+            (arg.value if arg.owner is self else arg.snapshot())  # type: ignore[attr-defined]
+            if isinstance(arg, Traced)
+            else operand(primitive.function, arg)
+            for arg in args
+        ]
+        evaluate = primitive.evaluate if self.level == 1 else primitive
+        return evaluate(*values, **kwargs)
+
+    def _keep_plain(
+        self, primitive: Primitive, values: list[Any], parents: list[int | None], plan: Plan | None
+    ) -> None:
+        """Make sure of the values that are not traced: the program may still write to them."""
+        unread = () if plan is None else plan.shadows
+        for argnum, value in enumerate(values):
+            kind = type(value)
+            if parents[argnum] is not None or kind in _IMMUTABLE:
+                continue
+            if kind is tuple and _IMMUTABLE.issuperset(map(type, value)):
+                continue
+            if kind is not np.ndarray:
+                values[argnum] = keep(operand(primitive.function, value), self.locked)
+            elif argnum not in unread:
+                values[argnum] = keep_array(value, self.locked)
+
     def _parts(self, ans: tuple[Any, ...], node: int) -> tuple[Box, ...]:
         for index, part in enumerate(ans):
-            self.entries.append((_part, part, [ans, index], {}, [(0, node)]))
+            self.entries.append((_part, part, [ans, index], {}, [node, None]))
         return tuple(Box(part, node + 1 + index, self) for index, part in enumerate(ans))
 
     def pull(self, cotangents: dict[int, Any], *, consume: bool = False) -> dict[int, Any]:
@@ -104,12 +168,11 @@ class Tape(Trace):
         found: list[Any] = [None] * (last + 1)
         for node, cotangent in cotangents.items():
             found[node] = cotangent
-        summed: set[int] = set()  # nodes whose cotangent is an array of our own making
         inputs: dict[int, Any] = {}
         for node in range(last, -1, -1):
-            entry = entries[node]
             g = found[node]
             found[node] = None
+            entry = entries[node]
             if entry is None:
                 if g is not None:
                     inputs[node] = g
@@ -118,14 +181,20 @@ class Tape(Trace):
                 entries[node] = None
             if g is None:
                 continue
-            primitive, ans, args, kwargs, links = entry
+            primitive, ans, args, kwargs, parents = entry
             if primitive.pullback is not None:
-                argnums = [argnum for argnum, _ in links]
+                argnums = [argnum for argnum, parent in enumerate(parents) if parent is not None]
                 together = iter(primitive.pullback(argnums, g, ans, *args, **kwargs))
             else:
                 together = None
             vjps = primitive.vjps
-            for argnum, parent in links:
+            for argnum, parent in enumerate(parents):
+                if parent is None:
+                    continue
+                p = found[parent]
+                if p is not None and primitive.accumulate is not None:
+                    if _is_ours(p) and primitive.accumulate(p, g, ans, *args, **kwargs):
+                        continue
                 if together is not None:
                     c = next(together)
                 elif argnum >= len(vjps):
@@ -134,16 +203,20 @@ class Tape(Trace):
                     c = vjps[argnum](g, ans, *args, **kwargs)
                 else:
                     c = vjps[argnum](g, ans, *args)
-                p = found[parent]
                 if p is None:
                     found[parent] = c
                 elif c is None:
                     continue
-                elif parent in summed and _addable(p, c):
-                    np.add(p, c, out=p)
+                elif type(p) is np.ndarray and type(c) is np.ndarray and _is_alike(p, c):
+                    # What nobody else holds is written to: `found` and p, or c alone, hold it.
+                    if getrefcount(p) <= 3 and p.base is None and p.flags.writeable:
+                        np.add(p, c, out=p)
+                    elif getrefcount(c) <= 2 and c.base is None and c.flags.writeable:
+                        found[parent] = np.add(p, c, out=c)
+                    else:
+                        found[parent] = p + c
                 else:
                     found[parent] = add(p, c)
-                    summed.add(parent)
         return inputs
 
     def push(self, tangents: dict[int, Any]) -> dict[int, Any]:
@@ -152,8 +225,10 @@ class Tape(Trace):
         for node, entry in enumerate(self.entries):
             if entry is None:
                 continue
-            primitive, ans, args, kwargs, links = entry
-            active = [(argnum, found[parent]) for argnum, parent in links if parent in found]
+            primitive, ans, args, kwargs, parents = entry
+            active = [
+                (argnum, found[parent]) for argnum, parent in enumerate(parents) if parent in found
+            ]
             if active:
                 tangent = push_forward(primitive, active, ans, args, kwargs)
                 if tangent is not None:
@@ -203,12 +278,14 @@ def missing(primitive: Primitive, argnum: int, mode: str) -> MissingRuleError:
     )
 
 
-def _addable(p: Any, c: Any) -> bool:
+def _is_alike(p: Any, c: Any) -> bool:
+    return p.shape == c.shape and p.dtype is c.dtype
+
+
+def _is_ours(p: Any) -> bool:
+    """Whether nobody but the walk (its list, its variable, and this one) holds an array."""
     return (
-        type(p) is np.ndarray
-        and type(c) is np.ndarray
-        and p.shape == c.shape
-        and p.dtype is c.dtype
+        type(p) is np.ndarray and getrefcount(p) <= 4 and p.base is None and p.flags.writeable
     )
 
 

@@ -23,12 +23,20 @@ _level: ContextVar[int] = ContextVar("retrograd_level", default=0)
 class Traced:
     """A value inside a trace: `value` is what the program sees, `node` is the mode's own note."""
 
-    __slots__ = ("node", "owner", "value")
+    # `views` is set where there are some: see box.py.
+    __slots__ = ("node", "owner", "value", "views")
+    # Whether the value is not known yet, so that `value_of` cannot look behind it.
+    abstract = False
 
     def __init__(self, value: Any, node: Any, owner: Trace) -> None:
         self.value = value
         self.node = node
         self.owner = owner
+
+
+def is_tracing() -> bool:
+    """Whether a trace is running."""
+    return _level.get() > 0
 
 
 class Trace:
@@ -95,6 +103,22 @@ def value_of(x: Any) -> Any:
         x is 3.0
         6.0
     """
-    while isinstance(x, Traced):
+    while isinstance(x, Traced) and not x.abstract:
         x = x.value
     return x
+
+
+def compilation_of(x: Any) -> Trace | None:
+    """The trace of the values that are not known yet among values and containers, or None."""
+    if isinstance(x, Traced):
+        x = value_of(x)
+        return x.owner if isinstance(x, Traced) else None
+    if isinstance(x, list | tuple):
+        return next((found for found in map(compilation_of, x) if found is not None), None)
+    return None
+
+
+def stand_in_of(x: Any) -> Any:
+    """The plain value or, where it is not known yet, one of its kind, shape, dtype and layout."""
+    x = value_of(x)
+    return x.node if isinstance(x, Traced) else x
