@@ -139,7 +139,112 @@ def masks(x):
     return x
 
 
+def put_by_position(x):
+    np.put(x, [1, 1, -1], x[0] * 2)
+    np.put(x, [7, -8], x[1, :2], mode="wrap")
+    np.put(x, [-3, 9], 0.5, mode="clip")
+    x.put([2], x[0, 0] ** 2)
+    x.T.put([0], x[1, 1])
+    return x
+
+
+def put_along_an_axis(x):
+    np.put_along_axis(x, np.array([[2], [0]]), x[:, :1] * 3, axis=1)
+    np.put_along_axis(x, np.array([[1, 0, 1]]), x[1:] ** 2, axis=0)
+    np.put_along_axis(x[0], np.array([1]), 0.5, axis=None)
+    return x
+
+
+def diagonals(x):
+    square = x.repeat(2, axis=0)[:3]
+    np.fill_diagonal(square, x[0] * x[1])
+    tall = x.T.repeat(2, axis=0)
+    np.fill_diagonal(tall, x[0, 0], wrap=True)
+    np.fill_diagonal(x, [x[0, 1], 2.0])
+    return square @ tall[:3] @ x
+
+
+def copied_to(x):
+    np.copyto(x[0], x[1] * 2)
+    np.copyto(x, x[1] ** 2, where=[True, False, True])
+    np.copyto(dst=x[:, 1], src=0.7, where=[[True], [False]][0])
+    return x
+
+
+def placed_and_masked(x):
+    np.place(x, x > 0.6, x[1, :2] * 2)
+    np.putmask(x, [[True, False, True], [False, True, True]], x[0] ** 2)
+    return x
+
+
+def at_indices(x):
+    y = x[1].copy()
+    np.add.at(x, ([0, 0, 1], [1, 1, 2]), y)
+    np.subtract.at(x[0], [0, 0], y[0] * y[1])
+    np.multiply.at(x, (slice(None), [0, 0]), 1.5)
+    np.true_divide.at(y, [2, 2, 1], x[0])
+    np.negative.at(x, (0, [1, 1, 2]))
+    np.maximum.at(y, [0], x[0, 2])
+    return x * y
+
+
+def at_nothing(x):
+    np.multiply.at(x, (np.array([], int), 0), 2.0)
+    np.add.at(x, np.zeros((2, 3), bool), x[0, 0])
+    return x * 2
+
+
+def operators_in_place(x):
+    x @= np.array([[0.0, 1.0, 0.5], [1.0, 0.0, 0.0], [0.0, 0.2, 1.0]])
+    x **= x[0]
+    x %= 0.47
+    x[1] %= x[0, 1] * 0.13
+    y = x * 1.0
+    y[0] //= 0.017
+    return x * y
+
+
+def flat_setter(x):
+    x.T.flat = x[0] * 2
+    x.flat[1::2] *= x[1, 0]
+    return x
+
+
+def mixed_indices(x):
+    x[np.ix_([0, 1, 1], [2, 0])] = x[:, :2][[0, 1, 0]] ** 2
+    x[[True, False], [0, 0, 1]] *= x[1]
+    x[:, [1, 1]] += x[:, :2]
+    x[np.newaxis, ..., np.array([2, -3])] -= x[0, 0]
+    return x
+
+
+def empty_writes(x):
+    x[[]] = 5.0
+    x[x > 9] = x[0, :0]
+    x[2:] *= 7
+    x[0] = [x[1, 0] ** 2, 2.0, x[0, 2]]
+    return x * 2
+
+
+def out_is_broadcast(x):
+    np.add(x[0, 0], 1.0, out=x[1])
+    np.multiply(x[0], x[1, 0], out=x)
+    return x
+
+
+def views_of_views(x):
+    inner = x[:, ::-1].T[:2].reshape(4)
+    inner[1:3] *= x[0, 0]
+    x.reshape(3, 2)[:, 1][::2][0] = inner[3] ** 2
+    diagonal = np.diagonal(x)
+    x[0, 0] *= 3
+    return inner * diagonal[0]
+
+
 PROGRAMS = [
+    put_by_position, put_along_an_axis, diagonals, copied_to, placed_and_masked, at_indices,
+    at_nothing, operators_in_place, flat_setter, mixed_indices, empty_writes, out_is_broadcast,
+    views_of_views,
     augmented, set_items, add_to_items, repeated_indices, aliases, rows_are_views, chained_views,
     flattened, fortran_order, flips_and_axes, views_see_the_base, out_arguments, zero_dimensional,
     numbers_do_not_alias, integer_division, filled, masks,
@@ -196,6 +301,48 @@ def test_broadcast_views_refuse_writes() -> None:
 
     with pytest.raises(ValueError, match="read-only"):
         rg.grad(program)(X)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda a, x: np.put(a, [0], x), lambda a, x: np.put_along_axis(a, np.array([0]), x[:1], 0),
+        lambda a, x: np.copyto(a, x), lambda a, x: np.place(a, a < 9, x),
+        lambda a, x: np.putmask(a, a < 9, x), lambda a, x: np.add.at(a, [0], x[0]),
+        lambda a, x: np.multiply.at(a, [0], x[0]),
+    ],
+)  # fmt: skip
+def test_functions_that_would_write_to_a_plain_array_name_the_cure(write) -> None:
+    with pytest.raises(InterceptionError, match=r"plain ndarray.*retrograd\.numpy.*zeros_like"):
+        rg.grad(lambda x: write(np.zeros(3), x) or np.sum(x))(X[0])
+
+
+@pytest.mark.parametrize(
+    ("write", "error", "message"),
+    [
+        (lambda x: np.put(x, [6], 1.0), IndexError, "out of bounds"),
+        (lambda x: np.fill_diagonal(x[0], 1.0), ValueError, "at least 2"),
+        (lambda x: np.fill_diagonal(np.stack([x, x]), 1.0), ValueError, "equally long"),
+        (lambda x: np.place(x, x > 0, []), ValueError, "vals is empty"),
+        (lambda x: np.copyto(x, np.ones((2, 3)) * 1j), TypeError, "cannot cast"),
+        (lambda x: np.put(x, [0]), TypeError, "'v'"),
+        (lambda x: x.__setitem__((0, 5), 1.0), IndexError, "out of bounds"),
+        (lambda x: np.diagonal(x).__setitem__(0, 1.0), ValueError, "read-only"),
+    ],
+)
+def test_wrong_arguments_raise_as_in_numpy(write, error, message) -> None:
+    with pytest.raises(error, match=message):
+        rg.grad(lambda x: write(x) or np.sum(x))(X)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.longdouble, np.complex64])
+def test_gradients_of_indexing_keep_the_dtype(dtype) -> None:
+    left, top = np.array([[0, 1], [1, -1]]), np.array([[2, 2], [2, -1]])
+    weights = np.arange(1, 5).reshape(2, 2).astype(dtype)
+    value, pullback = rg.vjp(lambda x: x[left, top] * weights, X.astype(dtype))
+    (cotangent,) = pullback(np.ones_like(value))
+    assert cotangent.dtype == value.dtype == dtype
+    np.testing.assert_array_equal(cotangent, np.array([[0, 0, 1], [0, 0, 9]]))
 
 
 def test_shape_and_dtype_stay() -> None:

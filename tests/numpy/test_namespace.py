@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from importlib import import_module
+
 import numpy as np
 import pytest
 
 import retrograd as rg
 import retrograd.numpy as rnp
 from retrograd.autodiff.primitive import REGISTRY
+from retrograd.errors import InterceptionError
+from retrograd.testing import check_grads
 
-NAMES = sorted({f.__name__ for f in REGISTRY if hasattr(np, f.__name__)})
+NAMES = sorted({f.__name__ for f in REGISTRY if getattr(np, f.__name__, None) is f})
 
 
 def test_every_registered_function_is_there() -> None:
@@ -18,9 +24,28 @@ def test_every_registered_function_is_there() -> None:
     assert set(dir(np)) <= set(dir(rnp))
     assert rnp.pi is np.pi
     assert rnp.float32 is np.float32
-    assert rnp.linalg is np.linalg
     with pytest.raises(AttributeError):
         _ = rnp.no_such_function
+
+
+@pytest.mark.parametrize("name", ["linalg", "fft", "random"])
+def test_submodules_can_be_imported(name: str) -> None:
+    ours, theirs = import_module(f"retrograd.numpy.{name}"), getattr(np, name)
+    assert getattr(rnp, name) is ours
+    assert set(dir(theirs)) <= set(dir(ours))
+    for public in theirs.__all__:
+        assert getattr(ours, public) is REGISTRY.get(getattr(theirs, public),
+                                                     getattr(theirs, public))  # fmt: skip
+    with pytest.raises(AttributeError):
+        _ = ours.no_such_function
+
+
+def test_submodules_work_without_having_been_imported() -> None:
+    code = (
+        "import retrograd.numpy as np; print(np.linalg.det(np.eye(2)), np.fft.fft([1.0])[0].real)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1.0", "1.0"]
 
 
 @pytest.mark.parametrize(
@@ -36,6 +61,14 @@ def test_every_registered_function_is_there() -> None:
         lambda np: np.clip([1, 5], 2, 3), lambda np: np.full_like([1, 2], 3.7),
         lambda np: np.max([1, 2], initial=7), lambda np: np.hstack([1, 2]),
         lambda np: np.add(1, 2, np.zeros(())), lambda np: np.exp(1, dtype=np.float32),
+        lambda np: np.zeros(2, int), lambda np: np.ones((2, 3), np.float32),
+        lambda np: np.eye(2, 3),
+        lambda np: np.full(2, 3.5), lambda np: np.arange(3), lambda np: np.arange(0.0, 1.0, 0.3),
+        lambda np: np.linspace(0, 1, 4), lambda np: np.logspace(0, 1, 3), lambda np: np.tri(3),
+        lambda np: np.geomspace(1, 8, 4), lambda np: np.copy([1.0]), lambda np: np.identity(2),
+        lambda np: np.linspace(0, 1, 3, retstep=True)[0], lambda np: np.zeros_like([1, 2]),
+        lambda np: np.ones_like(np.arange(3.0), dtype=np.float32, shape=(2,)),
+        lambda np: np.take([1, 2], 1), lambda np: np.fromfunction(lambda i: i * 0.5, (3,)),
     ],
 )  # fmt: skip
 def test_plain_values_give_numpys_results(call) -> None:
@@ -73,3 +106,39 @@ def test_wrong_axes_raise_as_in_numpy() -> None:
     for call in (lambda x: np.concatenate([x, x], 3), lambda x: np.stack([x, x], -4)):
         with pytest.raises(np.exceptions.AxisError):
             rg.grad(call)(np.ones(2))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda np, x: np.full((2, 3), x), lambda np, x: np.full(3, x[0], dtype=np.float32),
+        lambda np, x: np.full_like(x, x[1]), lambda np, x: np.array([x, 2 * x]),
+        lambda np, x: np.array([x[0], [1.0, x[1]][1], 2.0]), lambda np, x: np.asarray([x[0], 1.0]),
+        lambda np, x: np.array([[x[0]], [1]], dtype=np.float32), lambda np, x: np.array(x[0]),
+        lambda np, x: np.linspace(x[0], x[1], 4), lambda np, x: np.linspace(x, 2.0, 3, axis=1),
+        lambda np, x: np.linspace(x[0], 2, 1), lambda np, x: np.linspace(x[0], x[1], 0),
+        lambda np, x: np.linspace(x[0], x[1], 3, endpoint=False, dtype=np.float32),
+        lambda np, x: np.linspace(0, x[1], 3, retstep=True)[1] * np.ones(1),
+        lambda np, x: np.logspace(x[0], x[1], 3), lambda np, x: np.logspace(0.0, 1.0, 3, base=x[1]),
+        lambda np, x: np.geomspace(x[0], x[2], 4), lambda np, x: np.geomspace(x, x[0] + 1, 2),
+        lambda np, x: np.zeros(3) + x, lambda np, x: np.eye(3) @ x, lambda np, x: np.tri(3) @ x,
+    ],
+)  # fmt: skip
+def test_creation_from_traced_numbers(call) -> None:
+    x = np.array([0.3, 0.7, 1.1])
+    value, tangent = rg.jvp(lambda x: call(rnp, x), (x,), (np.ones(3),))
+    expected = np.asarray(call(np, x))
+    assert np.shape(value) == expected.shape
+    assert np.result_type(value) == np.result_type(tangent) == expected.dtype
+    single = expected.dtype == np.float32
+    np.testing.assert_allclose(value, expected, rtol=1e-6 if single else 1e-14)
+    step = 1e-3 if single else 1e-6
+    difference = (np.asarray(call(np, x + step)) - np.asarray(call(np, x - step))) / (2 * step)
+    np.testing.assert_allclose(tangent, difference, rtol=2e-3 if single else 1e-7, atol=1e-9)
+    if not single:
+        check_grads(lambda x: call(rnp, x), x, order=1)
+
+
+def test_arange_of_a_traced_number_is_refused() -> None:
+    with pytest.raises(InterceptionError, match=r"retrograd\.numpy"):
+        rg.grad(lambda x: rnp.sum(rnp.arange(x, 2.0)))(0.5)

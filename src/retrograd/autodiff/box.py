@@ -1,25 +1,28 @@
-"""The face of a traced array: a `Box` behaves as the ndarray inside it does.
+"""A traced array: operators, NumPy's protocols, in-place code and views.
 
-Operators and methods call primitives; plain NumPy functions arrive through `__array_ufunc__` and
-`__array_function__`. What Python or NumPy would turn into a plain number behind our back
-(`float(x)`, `np.array([x])`) raises an error that names the cure.
+A `Box` behaves as the ndarray inside it does (attributes and methods are in `face.py`). Operators
+call primitives; plain NumPy functions arrive through `__array_ufunc__` and `__array_function__`.
 
 In-place code rebinds the box to a new value, so that everybody who holds it sees the change, as
 with an ndarray; the arrays of the caller are never written to. A `View` stands for a part of
-another box: it looks again when its base has changed, and what is written to it reaches the base.
+another box: it looks again when its base changes, and what is written to it reaches the base.
 """
 
 from __future__ import annotations
 
-import math
 import operator
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retrograd.autodiff.primitive import REGISTRY, Primitive, primitive_for
-from retrograd.autodiff.trace import Traced, value_of
-from retrograd.errors import InterceptionError, MissingRuleError
+from retrograd.autodiff.constants import CONSTANT
+from retrograd.autodiff.face import Face
+from retrograd.autodiff.interception import call_function, call_ufunc, intercepted
+from retrograd.autodiff.primitive import REGISTRY, Primitive, has_traced, primitive_for
+from retrograd.autodiff.trace import Traced, stand_in_of, value_of
+from retrograd.autodiff.ufunc_methods import REDUCTIONS
+from retrograd.errors import InterceptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,48 +46,12 @@ set_item = primitive_for(_set_item)
 as_type = primitive_for(_as_type)
 
 
-class Box(Traced):
+class Box(Face):
     """A traced array or number."""
 
     __slots__ = ()
     __hash__ = None  # type: ignore[assignment]  # as for an ndarray, == is elementwise
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return getattr(self.value, "shape", ())
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        value = self.value
-        return value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
-
-    @property
-    def T(self) -> Any:  # noqa: N802  # ndarray's name
-        return REGISTRY[np.transpose](self)
-
-    @property
-    def real(self) -> Any:
-        return REGISTRY[np.real](self)
-
-    @property
-    def imag(self) -> Any:
-        return REGISTRY[np.imag](self)
-
-    @property
-    def flat(self) -> Any:
-        return flat_view(self)
-
-    @property
-    def nbytes(self) -> int:
-        return self.size * self.dtype.itemsize
+    view_class: type[View]
 
     def __len__(self) -> int:
         return len(self.value)
@@ -93,24 +60,56 @@ class Box(Traced):
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, index: Any) -> Any:
-        return get_item(self, index)
+        if isinstance(index, Traced):
+            return get_item(self, index)
+        result = self.owner.apply(get_item, (self, index), {})
+        if isinstance(result, Box) and _shares(result, self):
+            return result.view_class(result, get_item, self, (index,), {})
+        return result
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if isinstance(value, View) and value.base is self and value.args[0] is index:
             return  # the second half of `a[i] += b`: the view has written already
+        if isinstance(value, list | tuple) and has_traced(value):
+            value = REGISTRY[np.array](value)
         self.rebind(set_item(self, index, value))
 
     def rebind(self, new: Any) -> None:
         """Make this box stand for another value: what in-place code does."""
+        if self.owner is CONSTANT and self.node is not None:
+            _check_not_shared(self.node)
+        if self.abstract is not new.abstract:  # a constant takes a value that is not known yet
+            new = new.snapshot()
+            self.__class__ = type(new)
         self.value, self.node, self.owner = new.value, new.node, new.owner
+        self.tell_views()
+
+    def show(self, view: View) -> None:
+        """Note a view, which is to look again when this changes."""
+        views = getattr(self, "views", None)
+        if views is None:
+            self.views = [weakref.ref(view)]
+            return
+        views.append(weakref.ref(view))
+        if len(views) & (len(views) - 1) == 0:  # at powers of two: let go of those that are gone
+            views[:] = [reference for reference in views if reference() is not None]
+
+    def tell_views(self) -> None:
+        """Let the views that are still alive take the new value."""
+        for reference in getattr(self, "views", ()):
+            view = reference()
+            if view is not None:
+                view.look_again()
 
     def assign(self, result: Any) -> None:
         """Take a new value in place under NumPy's rules: shape and dtype stay."""
         if np.shape(result) != self.shape:
-            raise ValueError(
-                f"in-place operation: a result of shape {np.shape(result)} does not fit into an "
-                f"array of shape {self.shape}"
-            )
+            if not _fits(np.shape(result), self.shape):
+                raise ValueError(
+                    f"in-place operation: a result of shape {np.shape(result)} does not fit into "
+                    f"an array of shape {self.shape}"
+                )
+            result = np.copy(np.broadcast_to(result, self.shape))
         if result.dtype != self.dtype:
             if not np.can_cast(result.dtype, self.dtype, "same_kind"):
                 raise TypeError(
@@ -124,117 +123,124 @@ class Box(Traced):
             result = REGISTRY[np.reshape](result, ())
         self.rebind(result)
 
-    def snapshot(self) -> Box:
-        """Another box with what this one stands for now."""
+    def snapshot(self) -> Any:
+        """What this stands for now: another box, or the plain array of a constant."""
+        if self.owner is CONSTANT:
+            return self.value
         return Box(self.value, self.node, self.owner)
 
-    def __copy__(self) -> Any:
-        return np.copy(self)
+    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+        return operator.floordiv(self, other), operator.mod(self, other)
 
-    def __deepcopy__(self, memo: Any) -> Any:
-        return np.copy(self)
+    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+        return operator.floordiv(other, self), operator.mod(other, self)
 
-    def __reduce__(self) -> Any:
-        raise _intercepted("pickling", "store retrograd.value_of(x)")
+    @property
+    def flat(self) -> Any:
+        return flat_view(self)
+
+    @flat.setter
+    def flat(self, values: Any) -> None:
+        values = np.ravel(values)
+        flat_view(self)[...] = values[np.arange(self.size) % max(len(values), 1)]
 
     def fill(self, value: Any) -> None:
         self[...] = value
 
-    def astype(self, dtype: Any, **kwargs: Any) -> Any:
-        if np.dtype(dtype).kind not in "fc":
-            return np.asarray(value_of(self)).astype(dtype, **kwargs)[()]
+    def sort(self, axis: int = -1, **kwargs: Any) -> None:
+        self.assign(call_function(np.sort, (self, axis), kwargs))
+
+    def partition(self, kth: Any, axis: int = -1, **kwargs: Any) -> None:
+        self.assign(call_function(np.partition, (self, kth, axis), kwargs))
+
+    def astype(
+        self, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True,
+        copy: bool = True,
+    ) -> Any:  # fmt: skip
+        dtype = np.dtype(dtype)
+        if not np.can_cast(self.dtype, dtype, casting):
+            raise TypeError(f"x.astype: cannot cast {self.dtype} to {dtype} with casting={casting}")
+        if not copy and dtype == self.dtype:
+            return self
+        if dtype.kind not in "fc":
+            known = value_of(self)
+            if isinstance(known, Traced):
+                return as_type(known, dtype)
+            return np.asarray(known).astype(dtype)[()]
         return as_type(self, dtype)
 
-    def copy(self, order: str = "C") -> Any:
-        return REGISTRY[np.copy](self, order=order)
-
-    def item(self, *args: Any) -> Any:
-        raise _intercepted("x.item()", "index it (x[0]) or reshape it (x.reshape(()))")
-
-    def tolist(self) -> Any:
-        if self.ndim == 0:
-            return self
-        return [row.tolist() if isinstance(row, Box) else row for row in self]
-
-    def __bool__(self) -> bool:
-        return bool(self.value)
-
-    def __int__(self) -> int:
-        return int(self.value)
-
-    def __float__(self) -> float:
-        raise _intercepted(
-            "float(x), math.f(x) or an assignment into a plain array",
-            "use the function of retrograd.numpy or NumPy instead of math's, create arrays with "
-            "retrograd.numpy.array or stack,",
-        )
-
-    __complex__ = __float__
-
-    def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise _intercepted(
-            "np.array([x, ...]) or np.asarray(x)",
-            "use retrograd.numpy.array, or np.stack and np.concatenate,",
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if self.owner is CONSTANT:
+            return _shared(self, dtype, copy)
+        raise intercepted(
+            "np.array([x, ...]), np.asarray(x) or a[i] = x with a plain array a",
+            "use retrograd.numpy.array, or np.stack and np.concatenate, create arrays that are "
+            "written to with retrograd.numpy (zeros, array, ...) or np.zeros_like(x),",
         )
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method == "__call__" and ufunc in REGISTRY:
-            return REGISTRY[ufunc](*inputs, **kwargs)
-        if method == "reduce" and ufunc in REDUCTIONS:
-            return REDUCTIONS[ufunc](*inputs, **{"axis": 0, **kwargs})
-        raise _unknown(ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}")
+        return call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if function not in REGISTRY:
-            raise _unknown(getattr(function, "__name__", repr(function)))
-        return REGISTRY[function](*args, **kwargs)
+        return call_function(function, args, kwargs)
 
-    def __repr__(self) -> str:
-        return f"Box({value_of(self)!r})"
 
-    def __str__(self) -> str:
-        return str(value_of(self))
+def _fits(given: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether a result can be broadcast to a shape."""
+    return len(given) <= len(shape) and all(
+        n in (1, m) for n, m in zip(reversed(given), reversed(shape), strict=False)
+    )
 
-    def __format__(self, spec: str) -> str:
-        return format(value_of(self), spec)
+
+def _shared(box: Box, dtype: Any, copy: bool | None) -> Any:
+    """The plain array of a constant, for those who cannot do with a box.
+
+    Nobody may write to it, since the box would not know; and while it is alive the box may not be
+    written to either, since in NumPy the two would be one array.
+    """
+    plain = np.array(box.value, dtype)
+    if copy:
+        return plain
+    plain.flags.writeable = False
+    while isinstance(box, View):
+        box = box.base
+    box.node = [*(box.node or ()), weakref.ref(plain)]
+    return plain
+
+
+def _check_not_shared(references: list[weakref.ref[Any]]) -> None:
+    if any(reference() is not None for reference in references):
+        raise InterceptionError(
+            "an array was written to that np.asarray had made a plain array of, which cannot see "
+            "the change. Use retrograd.numpy.asarray, or a copy (np.array(a), a.copy())."
+        )
 
 
 class View(Box):
     """A box that stands for a part of another one, made by `primitive(base, *args)`."""
 
-    __slots__ = ("args", "base", "kwargs", "primitive", "seen", "seen_node")
+    __slots__ = ("__weakref__", "args", "base", "kwargs", "primitive")
 
     def __init__(
         self, box: Box, primitive: ViewPrimitive, base: Box, args: tuple[Any, ...], kwargs: Any
     ) -> None:
         super().__init__(box.value, box.node, box.owner)
         self.primitive, self.base, self.args, self.kwargs = primitive, base, args, kwargs
-        self.seen, self.seen_node = base.value, base.node
+        base.show(self)
 
     def rebind(self, new: Any) -> None:
         self.base.rebind(self.primitive.write(self.base, new, *self.args, **self.kwargs))
 
-    def _fresh(self) -> None:
-        """Look again if the base has been rebound since."""
-        base = self.base
-        if base.value is not self.seen or base.node is not self.seen_node:
-            self.seen, self.seen_node = base.value, base.node
-            new = Primitive.__call__(self.primitive, self.base, *self.args, **self.kwargs)
-            self.value, self.node, self.owner = new.value, new.node, new.owner
+    def look_again(self) -> None:
+        """Take the new value of the base."""
+        new = Primitive.__call__(self.primitive, self.base, *self.args, **self.kwargs)
+        if new.abstract is not self.abstract:
+            self.__class__ = new.view_class
+        self.value, self.node, self.owner = new.value, new.node, new.owner
+        self.tell_views()
 
 
-def _fresh_slot(name: str) -> property:
-    slot = getattr(Traced, name)
-
-    def get(view: View) -> Any:
-        view._fresh()
-        return slot.__get__(view)
-
-    return property(get, slot.__set__)
-
-
-for _name in ("value", "node", "owner"):
-    setattr(View, _name, _fresh_slot(_name))
+Box.view_class = View
 
 
 class ViewPrimitive(Primitive):
@@ -254,7 +260,7 @@ class ViewPrimitive(Primitive):
         if isinstance(result, Box) and args:
             base = args[0]
             if isinstance(base, Box) and _shares(result, base):
-                return View(result, self, base, args[1:], kwargs)
+                return result.view_class(result, self, base, args[1:], kwargs)
         return result
 
 
@@ -268,7 +274,12 @@ get_item = view(_get_item, write=lambda base, new, index: set_item(base, index, 
 
 
 def _shares(result: Box, base: Box) -> bool:
-    inner, outer = value_of(result), value_of(base)
+    inner, outer = result.value, base.value
+    if type(inner) is np.ndarray and type(outer) is np.ndarray:
+        if inner.base is outer or (inner.base is not None and inner.base is outer.base):
+            return True
+    else:
+        inner, outer = stand_in_of(result), stand_in_of(base)
     if not isinstance(inner, np.ndarray) or not isinstance(outer, np.ndarray):
         return False
     return inner is outer or (inner.base is not None and np.may_share_memory(inner, outer))
@@ -291,24 +302,6 @@ def flat_view(box: Box) -> Flat:
     return Flat(Primitive.__call__(ravel, box), ravel, box, (), {})
 
 
-# ufunc.reduce(x, axis=0) on traced arrays; filled by rules/reductions.py
-REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {}
-
-
-def _intercepted(what: str, cure: str) -> InterceptionError:
-    return InterceptionError(
-        f"{what} of a traced value would drop its derivative: {cure} or take the plain value "
-        "deliberately with retrograd.value_of(x)."
-    )
-
-
-def _unknown(name: str) -> MissingRuleError:
-    return MissingRuleError(
-        f"{name} has no derivative rule. State one with retrograd.extend (primitive, defvjp, "
-        "defjvp), or apply it to the plain value, retrograd.value_of(x), if no derivative is meant."
-    )
-
-
 # The primitives of Python's operators, by the ufunc whose rules they share. Python's own `*` and
 # `**` differ from NumPy's on numbers in speed, and in the last bit.
 OPERATORS: dict[np.ufunc, Primitive] = {}
@@ -327,7 +320,7 @@ def _binary(name: str, ufunc: np.ufunc) -> None:
 
     def in_place(self: Box, other: Any) -> Any:
         result = primitive(self, other)
-        if not isinstance(value_of(self), np.ndarray):  # numbers are immutable
+        if not isinstance(stand_in_of(self), np.ndarray):  # numbers are immutable
             return result
         self.assign(result)
         return self
@@ -347,24 +340,6 @@ def _comparison(name: str) -> None:
     setattr(Box, f"__{name}__", lambda self, other: compare(value_of(self), value_of(other)))
 
 
-def _method(name: str, function: Callable[..., Any]) -> None:
-    def method(self: Box, *args: Any, **kwargs: Any) -> Any:
-        return REGISTRY.get(function, function)(self, *args, **kwargs)
-
-    setattr(Box, name, method)
-
-
-def _shape_method(name: str, function: Callable[..., Any]) -> None:
-    def method(self: Box, *shape: Any, **kwargs: Any) -> Any:
-        if len(shape) == 1 and not isinstance(shape[0], int | np.integer):
-            return REGISTRY[function](self, shape[0], **kwargs)
-        if not shape and (kwargs or function is np.transpose):
-            return REGISTRY[function](self, **kwargs)
-        return REGISTRY[function](self, shape, **kwargs)
-
-    setattr(Box, name, method)
-
-
 _BINARY = {
     "add": np.add,
     "sub": np.subtract,
@@ -376,11 +351,6 @@ _BINARY = {
     "matmul": np.matmul,
 }
 _UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute}
-_METHODS = (
-    np.sum, np.mean, np.prod, np.std, np.var, np.max, np.min, np.argmax, np.argmin, np.argsort,
-    np.any, np.all, np.ravel, np.squeeze, np.dot, np.clip, np.conj, np.cumsum, np.swapaxes,
-    np.repeat, np.diagonal, np.trace, np.take, np.round, np.nonzero,
-)  # fmt: skip
 
 for _name, _ufunc in _BINARY.items():
     _binary(_name, _ufunc)
@@ -388,13 +358,7 @@ for _name, _ufunc in _UNARY.items():
     _unary(_name, _ufunc)
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     _comparison(_name)
-for _function in _METHODS:
-    _method(_function.__name__, _function)
-_method("conj", np.conjugate)
-_method("__divmod__", lambda x, y: (x // y, x % y))
-_method("__rdivmod__", lambda x, y: (y // x, y % x))
-_method("flatten", lambda x, *args: np.copy(np.ravel(x, *args)))
-_shape_method("reshape", np.reshape)
-_shape_method("transpose", np.transpose)
 
-__all__ = ["OPERATORS", "REDUCTIONS", "Box", "View", "as_type", "get_item", "set_item", "view"]
+__all__ = [
+    "OPERATORS", "REDUCTIONS", "Box", "View", "as_type", "get_item", "set_item", "view",
+]  # fmt: skip
