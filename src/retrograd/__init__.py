@@ -3,6 +3,7 @@
 Its names are loaded at first use:
 
     grad, value_and_grad, ...     derivatives of NumPy programs
+    compile                       the same program through XLA
     train                         training as a differentiable function
     Momentum, Adam                optimizers; per_step and per_leaf vary their hyperparameters
     Reversible, Stored            adjoints: how the sweep gets the states of training back
@@ -19,31 +20,43 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from retrograd.adjoints import Reversible, Stored
     from retrograd.autodiff import (
+        checkpoint,
+        custom_jvp,
+        custom_vjp,
         elementwise_grad,
+        ggnvp,
         grad,
+        grad_and_aux,
         hessian,
+        holomorphic_grad,
         hvp,
         jacobian,
         jvp,
         linearize,
+        tensor_jacobian_product,
         tree,
         value_and_grad,
         value_of,
+        vector_jacobian_product,
         vjp,
     )
     from retrograd.optimizers import Adam, Momentum, per_leaf, per_step
     from retrograd.training import Certificate, Diagnostics, train, train_in_floats
+    from retrograd.xla import compile
 
 # Loaded at first use, so that the command line's --help stays instant.
 _HOMES = {
     "retrograd.autodiff": (
-        "elementwise_grad grad hessian hvp jacobian jvp linearize tree value_and_grad value_of vjp"
+        "checkpoint custom_jvp custom_vjp elementwise_grad ggnvp grad grad_and_aux hessian "
+        "holomorphic_grad hvp jacobian jvp linearize tensor_jacobian_product tree value_and_grad "
+        "value_of vector_jacobian_product vjp"
     ),
     "retrograd.adjoints": "Reversible Stored",
     "retrograd.optimizers": "Adam Momentum per_leaf per_step",
     "retrograd.training": "Certificate Diagnostics train train_in_floats",
+    "retrograd.xla": "compile",
 }
-_MODULES = ("data", "errors", "extend", "numpy", "scipy", "study", "testing")
+_MODULES = ("compat", "data", "errors", "extend", "numpy", "scipy", "study", "testing")
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
@@ -53,20 +66,29 @@ __all__ = [
     "Momentum",
     "Reversible",
     "Stored",
+    "checkpoint",
+    "compile",
+    "custom_jvp",
+    "custom_vjp",
     "elementwise_grad",
+    "ggnvp",
     "grad",
+    "grad_and_aux",
     "hessian",
+    "holomorphic_grad",
     "hvp",
     "jacobian",
     "jvp",
     "linearize",
     "per_leaf",
     "per_step",
+    "tensor_jacobian_product",
     "train",
     "train_in_floats",
     "tree",
     "value_and_grad",
     "value_of",
+    "vector_jacobian_product",
     "vjp",
 ]
 

@@ -7,7 +7,8 @@ one argument:
     vjp(g, ans, *args, **kwargs) -> cotangent of the argument      (reverse mode)
     jvp(d, ans, *args, **kwargs) -> tangent of the result          (forward mode)
 
-Check what you state with `retrograd.testing.check_grads`.
+Check what you state with `retrograd.testing.check_grads`. For functions of containers, whose
+derivatives are stated for all arguments together, see `retrograd.custom_vjp` and `custom_jvp`.
 
 Example:
     >>> import numpy as np
