@@ -10,7 +10,7 @@ import numpy as np
 from retrograd.autodiff import jvp, linearize, tree, value_and_grad, value_of, vjp
 from retrograd.autodiff.box import Box
 from retrograd.autodiff.primitive import Everywhere, Primitive, elementwise
-from retrograd.autodiff.rules.shapes import array
+from retrograd.autodiff.rules.joining import array
 from retrograd.autodiff.trace import Traced
 from retrograd.errors import DifferentiationError
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -10,26 +11,20 @@ import numpy as np
 from retrograd.autodiff.box import Box, as_type, view
 from retrograd.autodiff.primitive import (
     REGISTRY,
+    Primitive,
     constant,
     elementwise,
     linear,
     match,
+    plain_array,
     primitive_for,
     rule,
+    shape_of,
+    stands_for,
     written,
 )
+from retrograd.autodiff.reads import ANS, Reads, reads_of
 from retrograd.autodiff.trace import Traced, value_of
-from retrograd.errors import MissingRuleError
-
-
-def _safe(x: Any) -> Any:
-    """`x` with zeros replaced by ones: for quotients whose numerator vanishes there too."""
-    return np.where(x == 0, 1, x)
-
-
-def _sign(x: Any) -> Any:
-    """x/|x|, and 0 at 0, for real and complex x."""
-    return np.conj(x) / _safe(np.abs(x)) if is_complex(x) else np.sign(x)
 
 
 def is_complex(x: Any) -> bool:
@@ -38,17 +33,143 @@ def is_complex(x: Any) -> bool:
     return isinstance(x, complex) if dtype is None else dtype.kind == "c"
 
 
+# Elements up to which counting them costs least.
+_FEW = 1000
+
+
+def has_zero(x: Any) -> bool:
+    """Whether an array or number holds a zero, or may hold one because it is not known yet."""
+    x = value_of(x)
+    if type(x) is np.ndarray:
+        size = x.size
+        return bool(np.count_nonzero(x) < size if size < _FEW else (x == 0).any())
+    return isinstance(x, Traced) or bool(x == 0)
+
+
+def _not_all_positive(x: Any) -> bool:
+    """Whether an array or number holds a zero, a negative number or NaN; a complex one a zero."""
+    x = value_of(x)
+    if type(x) is np.ndarray and x.dtype.kind == "f":
+        size = x.size
+        return bool(np.count_nonzero(x > 0) < size if size < _FEW else not np.min(x) > 0)
+    return has_zero(x) if is_complex(x) or isinstance(x, Traced) else not x > 0
+
+
+def ratio(x: Any, y: Any) -> Any:
+    """x/y, and 0 where y is 0: for an x that vanishes there too."""
+    if not has_zero(y):
+        return x / y
+    nil = y == 0
+    return np.where(nil, 0, x / np.where(nil, 1, y))
+
+
+def _quotient(t: Any, numerator: Any, denominator: Any, singular: Any = has_zero) -> Any:
+    """t numerator/denominator, and 0 where t is 0, also where the quotient is not finite.
+
+    So nothing comes back, rather than 0 times infinity, from where a function is not used, as in
+    `np.where(x > 0, np.sqrt(x), 0)`.
+    """
+    if singular is has_zero and _is_large(denominator):
+        try:  # the processor looks for zeros at no cost
+            with np.errstate(divide="raise", invalid="raise"):
+                return _divided(t, numerator, denominator)
+        except FloatingPointError:
+            pass
+    elif not singular(denominator):
+        return _divided(t, numerator, denominator)
+    unused = (t == 0) & ~(np.abs(value_of(denominator)) > 0)
+    if type(numerator) not in (int, float):
+        numerator = np.where(unused, 0, numerator)
+    return _divided(t, numerator, np.where(unused, 1, denominator))
+
+
+def _is_large(x: Any) -> bool:
+    x = value_of(x)
+    return type(x) is np.ndarray and x.size >= _FEW
+
+
+def _divided(t: Any, numerator: Any, denominator: Any) -> Any:
+    if isinstance(numerator, int):
+        return t / (denominator if numerator == 1 else -denominator)
+    product = t * numerator
+    if type(product) is np.ndarray and _is_like(product, denominator):
+        return np.true_divide(product, denominator, out=product)  # in memory that is at hand
+    return product / denominator
+
+
+def _is_like(a: Any, b: Any) -> bool:
+    return type(b) is np.ndarray and a.shape == b.shape and a.dtype == b.dtype
+
+
+def quotient(function: Any, *terms: tuple[Any, ...]) -> Primitive:
+    """A function whose partials are quotients (numerator, denominator), which may be infinite.
+
+    Each is a function of `ans` and the arguments; a numerator may also be a number. A third entry
+    tells whether a denominator needs care, if that is more than zeros.
+    """
+    return rule(
+        function,
+        [_quotient_vjp(i, *term) for i, term in enumerate(terms)],
+        [_quotient_jvp(*term) for term in terms],
+        reads=[_read_by(*term[:2]) for term in terms],
+    )
+
+
+def _read_by(*parts: Any) -> Reads:
+    found: frozenset[int] = frozenset()
+    for part in parts:
+        if callable(part):
+            found |= reads_of(part) or frozenset()
+    return found
+
+
+def _quotient_vjp(argnum: int, numerator: Any, denominator: Any, singular: Any = has_zero) -> Any:
+    if not callable(numerator):
+        return lambda g, ans, *args: match(
+            _quotient(g, numerator, denominator(ans, *args), singular), args[argnum]
+        )
+    return lambda g, ans, *args: match(
+        _quotient(g, numerator(ans, *args), denominator(ans, *args), singular), args[argnum]
+    )
+
+
+def _quotient_jvp(numerator: Any, denominator: Any, singular: Any = has_zero) -> Any:
+    if not callable(numerator):
+        return lambda d, ans, *args: _quotient(d, numerator, denominator(ans, *args), singular)
+    return lambda d, ans, *args: _quotient(
+        d, numerator(ans, *args), denominator(ans, *args), singular
+    )
+
+
+def _sign(x: Any) -> Any:
+    """conj(x)/|x|, and 0 at 0, for real and complex x."""
+    return ratio(np.conj(x), np.abs(x)) if is_complex(x) else np.sign(x)
+
+
 def _share(ans: Any, x: Any, y: Any) -> Any:
     """The part of a maximum or minimum that is due to `x`: ties are split evenly."""
     share = np.where(x == ans, np.where(y == ans, 0.5, 1.0), 0.0)
     return share.astype(ans.dtype, copy=False)
 
 
-def _power_base(ans: Any, x: Any, y: Any) -> Any:
-    """y x^(y-1), and 0 where y is 0, also at x = 0."""
+def _along_base(t: Any, x: Any, y: Any, power: Any = operator.pow) -> Any:
+    """t y x^(y-1); 0 where y is 0, also at x = 0, and where t is 0."""
+    if isinstance(y, int | float) and y == 0:
+        return 0 * x * t
+    if _power_is_singular(x, y):
+        with np.errstate(all="ignore"):
+            odd = (x == 0) | np.isnan(np.float_power(value_of(x), value_of(y)))
+        x = np.where(((y == 0) & (x == 0)) | ((t == 0) & odd), 1, x)
+    return t * (y * power(x, y - 1))
+
+
+def _power_is_singular(x: Any, y: Any) -> bool:
+    """Whether x^(y-1) may be something other than a finite number."""
     if isinstance(y, int | float):
-        return y * x ** (y - 1) if y != 0 else 0 * x
-    return y * np.where((x == 0) & (y == 0), 1, x) ** (y - 1)
+        whole = y == int(y) if math.isfinite(y) else False
+        return not (whole and y >= 1) and (has_zero if whole else _not_all_positive)(x)
+    whole = getattr(y, "dtype", np.dtype(float)).kind in "iu"
+    return (has_zero if whole else _not_all_positive)(x)
 
 
 def _log_base(x: Any) -> Any:
@@ -58,13 +179,14 @@ def _log_base(x: Any) -> Any:
     return np.log(np.where(x == 0, 1, x))
 
 
-def _log_weight(ans: Any, x: Any) -> Any:
+def _log_weight(ans: Any, x: Any, exp: Any = np.exp) -> Any:
     """exp(x - ans) for ans = log(exp(x) + ...), also where ans is infinite."""
-    if np.isfinite(value_of(ans)).all():
-        return np.exp(x - ans)
+    known = value_of(ans)
+    if not isinstance(known, Traced) and np.isfinite(known).all():
+        return exp(x - ans)
     shifted = x - np.where(np.isinf(ans), 0, ans)
     at_top = np.where(x == np.inf, 0.0, -np.inf)
-    return np.exp(np.where(ans == np.inf, at_top.astype(ans.dtype, copy=False), shifted))
+    return exp(np.where(ans == np.inf, at_top.astype(ans.dtype, copy=False), shifted))
 
 
 def _tanh_slope(y: Any) -> Any:
@@ -75,51 +197,217 @@ def _tanh_slope(y: Any) -> Any:
 
 tanh_slope = elementwise(_tanh_slope, lambda ans, y: -2 * y)
 
+
+def _tanh_vjp(g: Any, ans: Any, x: Any) -> Any:
+    if type(g) is np.ndarray and type(ans) is np.ndarray and g.dtype is ans.dtype:
+        slope = _tanh_slope(ans)
+        return np.multiply(slope, g, out=slope)
+    return match(g * tanh_slope(ans), x)
+
+
+def _sinc_slope(ans: Any, x: Any) -> Any:
+    """The derivative of sin(pi x)/(pi x); by its Taylor series where the quotient cancels."""
+    small = np.abs(value_of(x)) < _SMALL_FOR_SINC
+    if not np.any(small):
+        return (np.cos(math.pi * x) - ans) / x
+    t = math.pi * np.where(small, x, 0)
+    square, series = t * t, 0.0
+    for k in range(11, 0, -1):
+        series = (-1) ** k * 2 * k / math.factorial(2 * k + 1) + square * series
+    away = np.where(small, 1, x)
+    return np.where(small, math.pi * t * series, (np.cos(math.pi * x) - ans) / away)
+
+
+_SMALL_FOR_SINC = 0.25
+
+
+def _bessel_i1(x: Any) -> Any:
+    """The modified Bessel function I1, by quadrature of its integral representation.
+
+    I1(x) = (2/pi) int_0^(pi/2) cos(u) sinh(x cos(u)) du; the trapezoidal rule converges faster
+    than any power here, and so do its derivatives.
+    """
+    largest = float(np.max(np.abs(value_of(x)), initial=0.0))
+    intervals = 8 + math.ceil(math.sqrt(80 * min(largest, 1e5)) / 4)
+    cosines = np.cos(np.linspace(0, np.pi / 2, intervals + 1))
+    weights = np.where(np.arange(intervals + 1) == 0, 0.5, 1.0) * cosines / intervals
+    dtype = getattr(x, "dtype", np.dtype(float))
+    angles = np.sinh(np.expand_dims(x, -1) * cosines.astype(dtype))
+    return np.sum(angles * weights.astype(dtype), axis=-1)
+
+
 elementwise(np.add, 1, 1)
 elementwise(np.subtract, 1, -1)
 elementwise(np.multiply, lambda ans, x, y: y, lambda ans, x, y: x)
-elementwise(np.true_divide, lambda ans, x, y: 1 / y, lambda ans, x, y: -ans / y)
-elementwise(
+quotient(np.true_divide, (1, lambda ans, x, y: y), (lambda ans, x, y: -ans, lambda ans, x, y: y))
+rule(
     np.power,
-    _power_base,
-    lambda ans, x, y: ans * _log_base(x),
+    [
+        lambda g, ans, x, y: match(_along_base(g, x, y), x),
+        lambda g, ans, x, y: match(g * (ans * _log_base(x)), y),
+    ],
+    [
+        lambda d, ans, x, y: _along_base(d, x, y),
+        lambda d, ans, x, y: d * (ans * _log_base(x)),
+    ],
+)
+rule(
+    np.float_power,
+    [
+        lambda g, ans, x, y: match(_along_base(g, x, y, np.float_power), x),
+        lambda g, ans, x, y: match(g * (ans * _log_base(x)), y),
+    ],
+    [
+        lambda d, ans, x, y: _along_base(d, x, y, np.float_power),
+        lambda d, ans, x, y: d * (ans * _log_base(x)),
+    ],
 )
 elementwise(np.remainder, 1, lambda ans, x, y: -np.floor_divide(x, y))
-elementwise(
-    np.arctan2, lambda ans, x, y: y / (x * x + y * y), lambda ans, x, y: -x / (x * x + y * y)
+elementwise(np.fmod, 1, lambda ans, x, y: -np.rint((x - ans) / y))
+quotient(
+    np.arctan2,
+    (lambda ans, x, y: ratio(y, np.hypot(x, y)), lambda ans, x, y: np.hypot(x, y)),
+    (lambda ans, x, y: -ratio(x, np.hypot(x, y)), lambda ans, x, y: np.hypot(x, y)),
 )
-elementwise(
-    np.hypot,
-    lambda ans, x, y: x / _safe(ans),
-    lambda ans, x, y: y / _safe(ans),
-)
+elementwise(np.hypot, lambda ans, x, y: ratio(x, ans), lambda ans, x, y: ratio(y, ans))
 elementwise(
     np.logaddexp, lambda ans, x, y: _log_weight(ans, x), lambda ans, x, y: _log_weight(ans, y)
 )
-elementwise(np.maximum, lambda ans, x, y: _share(ans, x, y), lambda ans, x, y: _share(ans, y, x))
-elementwise(np.minimum, lambda ans, x, y: _share(ans, x, y), lambda ans, x, y: _share(ans, y, x))
+elementwise(
+    np.logaddexp2,
+    lambda ans, x, y: _log_weight(ans, x, np.exp2),
+    lambda ans, x, y: _log_weight(ans, y, np.exp2),
+)
+for _extremum in (np.maximum, np.minimum, np.fmax, np.fmin):
+    elementwise(_extremum, lambda ans, x, y: _share(ans, x, y), lambda ans, x, y: _share(ans, y, x))
 
 elementwise(np.negative, -1)
 elementwise(np.positive, 1)
 elementwise(np.exp, lambda ans, x: ans)
 elementwise(np.exp2, lambda ans, x: ans * math.log(2.0))
-elementwise(np.expm1, lambda ans, x: ans + 1)
-elementwise(np.log, lambda ans, x: 1 / x)
-elementwise(np.log2, lambda ans, x: 1 / (x * math.log(2.0)))
-elementwise(np.log10, lambda ans, x: 1 / (x * math.log(10.0)))
-elementwise(np.log1p, lambda ans, x: 1 / (1 + x))
-elementwise(np.sqrt, lambda ans, x: 0.5 / ans)
+elementwise(np.expm1, lambda ans, x: np.exp(x))
+quotient(np.log, (1, lambda ans, x: x))
+quotient(np.log2, (1, lambda ans, x: x * math.log(2.0)))
+quotient(np.log10, (1, lambda ans, x: x * math.log(10.0)))
+quotient(np.log1p, (1, lambda ans, x: 1 + x))
+quotient(np.sqrt, (0.5, lambda ans, x: ans, _not_all_positive))
+quotient(np.cbrt, (1, lambda ans, x: 3 * ans * ans))
 elementwise(np.square, lambda ans, x: 2 * x)
-elementwise(np.reciprocal, lambda ans, x: -ans * ans)
+quotient(np.reciprocal, (-1, lambda ans, x: x * x))
 elementwise(np.sin, lambda ans, x: np.cos(x))
 elementwise(np.cos, lambda ans, x: -np.sin(x))
 elementwise(np.tan, lambda ans, x: 1 + ans * ans)
+elementwise(np.sinc, lambda ans, x: _sinc_slope(ans, x))
 elementwise(np.sinh, lambda ans, x: np.cosh(x))
 elementwise(np.cosh, lambda ans, x: np.sinh(x))
-elementwise(np.tanh, lambda ans, x: tanh_slope(ans))
-elementwise(np.arcsin, lambda ans, x: 1 / np.sqrt(1 - x * x))
-elementwise(np.arccos, lambda ans, x: -1 / np.sqrt(1 - x * x))
-elementwise(np.arctan, lambda ans, x: 1 / (1 + x * x))
+rule(
+    np.tanh,
+    vjps=[lambda g, ans, x: _tanh_vjp(g, ans, x)],
+    jvps=[lambda d, ans, x: d * tanh_slope(ans)],
+    reads=[frozenset({ANS})],
+)
+quotient(np.arcsin, (1, lambda ans, x: np.sqrt((1 - x) * (1 + x)), _not_all_positive))
+quotient(np.arccos, (-1, lambda ans, x: np.sqrt((1 - x) * (1 + x)), _not_all_positive))
+quotient(np.arctan, (1, lambda ans, x: 1 + x * x))
+elementwise(np.arcsinh, lambda ans, x: 1 / np.cosh(ans))
+quotient(np.arccosh, (1, lambda ans, x: np.sqrt(x - 1) * np.sqrt(x + 1), _not_all_positive))
+quotient(np.arctanh, (1, lambda ans, x: (1 - x) * (1 + x)))
+elementwise(np.i0, lambda ans, x: _bessel_i1(x))
+for _scaling in (np.deg2rad, np.radians, np.rad2deg, np.degrees):
+    linear(_scaling, lambda g, ans, x, scaling=_scaling: match(scaling(g), x))
+
+
+def _flipped(ans: Any, x: Any, y: Any) -> Any:
+    """The sign that `copysign` multiplies with."""
+    sign = np.where(np.signbit(x) == np.signbit(y), 1.0, -1.0)
+    return sign.astype(ans.dtype, copy=False)
+
+
+def _nothing(ans: Any, *args: Any) -> Any:
+    """The partial with respect to an argument that decides, and does not enter."""
+    return np.zeros(shape_of(ans), ans.dtype)
+
+
+elementwise(np.fabs, lambda ans, x: np.sign(x))
+elementwise(np.copysign, _flipped, _nothing)
+elementwise(np.nextafter, 1, _nothing)
+elementwise(np.heaviside, _nothing, lambda ans, x, y: np.equal(x, 0).astype(ans.dtype, copy=False))
+rule(
+    np.ldexp,
+    [lambda g, ans, x, exponent: match(np.ldexp(g, exponent), x)],
+    [lambda d, ans, x, exponent: np.ldexp(d, exponent)],
+)
+
+
+def _fraction(x: Any) -> Any:
+    return np.modf(x)[0]
+
+
+fraction = elementwise(_fraction, 1)
+
+
+@stands_for(np.modf)
+def modf(x: Any) -> Any:
+    """`numpy.modf`; the whole part is a plain value."""
+    return fraction(x), np.modf(value_of(x))[1]
+
+
+@stands_for(np.frexp)
+def frexp(x: Any) -> Any:
+    """`numpy.frexp`; the exponent is a plain value."""
+    exponent = np.frexp(value_of(x))[1]
+    return np.ldexp(x, -exponent), exponent
+
+
+@stands_for(np.divmod)
+def divmod_(x: Any, y: Any) -> Any:
+    """`numpy.divmod`; the quotient is a plain value."""
+    return np.floor_divide(x, y), np.remainder(x, y)
+
+
+@stands_for(np.angle)
+def angle(z: Any, deg: bool = False) -> Any:
+    """`numpy.angle`: constant for real numbers."""
+    if not is_complex(z):
+        return np.angle(value_of(z), deg)
+    radians = np.arctan2(np.imag(z), np.real(z))
+    return radians * (180 / math.pi) if deg else radians
+
+
+@stands_for(np.real_if_close)
+def real_if_close(a: Any, tol: float = 100) -> Any:
+    """`numpy.real_if_close`."""
+    is_real = is_complex(a) and not is_complex(np.real_if_close(value_of(a), tol))
+    return np.real(a) if is_real else a
+
+
+@stands_for(np.nan_to_num)
+def nan_to_num(
+    x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
+) -> Any:
+    """`numpy.nan_to_num`: what is replaced has no influence any more."""
+    if is_complex(x):
+        parts = [_finite(part, nan, posinf, neginf) for part in (np.real(x), np.imag(x))]
+        result = parts[0] + 1j * parts[1]
+    else:
+        result = _finite(x, nan, posinf, neginf)
+    return result if copy else written(x, result)
+
+
+def _finite(x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
+    plain = plain_array(x)
+    limits = np.finfo(plain.dtype)
+    replacements = (
+        (plain == np.inf, limits.max if posinf is None else posinf),
+        (plain == -np.inf, limits.min if neginf is None else neginf),
+        (np.isnan(plain), nan),
+    )
+    for chosen, value in replacements:
+        if not isinstance(value, Traced):
+            value = np.asarray(value).astype(plain.dtype)
+        x = choose(chosen, value, x)
+    return x
+
 
 # The derivative of |x| is not complex-linear: it is stated mode by mode.
 rule(
@@ -173,44 +461,61 @@ rule(
 )
 
 
-def _clipped(d: Any, ans: Any, x: Any, *bounds: Any) -> Any:
-    """`d` where `x` lies between the bounds or on one of them, zero elsewhere."""
-    low, high = bounds
-    inside = np.ones(np.shape(ans), bool)
-    if low is not None:
-        inside = inside & (x >= low)
-    if high is not None:
-        inside = inside & (x <= high)
-    return np.where(inside, d, 0)
-
-
 def _clip(x: Any, low: Any, high: Any) -> Any:
     return np.clip(x, low, high)
 
 
-_bounded = rule(
+def _from_x(t: Any, x: Any, low: Any, high: Any) -> Any:
+    """`t` where `x` lies between the bounds or on one of them, zero elsewhere."""
+    inside = True if low is None else x >= low
+    return np.where(inside if high is None else inside & (x <= high), t, 0)
+
+
+def _from_low(t: Any, x: Any, low: Any, high: Any) -> Any:
+    """`t` where the result is the lower bound; the upper one wins where they cross."""
+    below = x < low
+    return np.where(below if high is None else below & (low <= high), t, 0)
+
+
+def _from_high(t: Any, x: Any, low: Any, high: Any) -> Any:
+    """`t` where the result is the upper bound."""
+    above = x > high
+    return np.where(above if low is None else above | (low > high), t, 0)
+
+
+bounded = rule(
     _clip,
-    vjps=[lambda g, ans, x, low, high: match(_clipped(g, ans, x, low, high), x)],
-    jvps=[lambda d, ans, x, low, high: _clipped(d, ans, x, low, high)],
+    vjps=[
+        lambda g, ans, x, low, high: match(_from_x(g, x, low, high), x),
+        lambda g, ans, x, low, high: match(_from_low(g, x, low, high), low),
+        lambda g, ans, x, low, high: match(_from_high(g, x, low, high), high),
+    ],
+    jvps=[
+        lambda d, ans, x, low, high: _from_x(d, x, low, high),
+        lambda d, ans, x, low, high: _from_low(d, x, low, high),
+        lambda d, ans, x, low, high: _from_high(d, x, low, high),
+    ],
 )
 
 
-def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **bounds: Any) -> Any:
-    """`numpy.clip`; the derivative is 1 between the bounds and on them."""
-    low, high = bounds.pop("min", a_min), bounds.pop("max", a_max)
-    if bounds:
-        raise MissingRuleError(f"clip: no derivative rule covers the keywords {sorted(bounds)}")
-    result = _bounded(a, low, high)
+@stands_for(np.clip)
+def clip(
+    a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None,
+    max: Any = None,
+) -> Any:  # fmt: skip
+    """`numpy.clip`; what lies on a bound counts as between them, and moves with `a` alone."""
+    low, high = (
+        new if old is None or old is np._NoValue else old
+        for old, new in ((a_min, min), (a_max, max))
+    )
+    result = bounded(a, low, high)
     return result if out is None else written(out, result)
-
-
-REGISTRY[np.clip] = clip
 
 
 def sign(x: Any, **kwargs: Any) -> Any:
     """`numpy.sign`: constant for real numbers, x/|x| for complex ones."""
     if isinstance(x, Box) and is_complex(x):
-        return x / _safe(REGISTRY[np.absolute](x))
+        return ratio(x, REGISTRY[np.absolute](x))
     return _real_sign(x, **kwargs)
 
 
@@ -218,24 +523,13 @@ _real_sign = primitive_for(np.sign)
 _real_sign.differentiable = False
 REGISTRY[np.sign] = sign
 
-
-def full_like(a: Any, fill_value: Any, dtype: Any = None, **kwargs: Any) -> Any:
-    """`numpy.full_like`; the derivative is that of the value."""
-    plain = np.full_like(value_of(a), value_of(fill_value), dtype, **kwargs)
-    if not isinstance(fill_value, Traced) or plain.dtype.kind not in "fc":
-        return plain
-    return np.copy(np.broadcast_to(as_type(fill_value, plain.dtype), plain.shape))
-
-
-REGISTRY[np.full_like] = full_like
-
 linear(as_type.function, lambda g, ans, x, dtype: match(g, x))
 linear(np.copy, lambda g, ans, x, order="K", subok=False: g)
 
 constant(
-    np.floor, np.ceil, np.rint, np.trunc, np.round, np.floor_divide, np.isnan, np.isinf,
-    np.isfinite, np.isclose, np.allclose, np.array_equal, np.greater, np.greater_equal, np.less,
-    np.less_equal, np.equal, np.not_equal, np.logical_and, np.logical_or, np.logical_not,
-    np.logical_xor, np.signbit, np.zeros_like, np.ones_like, np.empty_like, np.result_type,
-    np.iscomplexobj, np.isrealobj,
+    np.floor, np.ceil, np.rint, np.trunc, np.fix, np.round, np.around, np.floor_divide, np.isnan,
+    np.isinf, np.isfinite, np.isclose, np.allclose, np.array_equal, np.array_equiv, np.greater,
+    np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.logical_and,
+    np.logical_or, np.logical_not, np.logical_xor, np.signbit, np.spacing, np.result_type,
+    np.iscomplexobj, np.isrealobj, np.iscomplex, np.isreal, np.isposinf, np.isneginf,
 )  # fmt: skip

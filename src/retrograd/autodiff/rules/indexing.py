@@ -1,4 +1,7 @@
-"""Reading and writing parts of arrays."""
+"""Reading and writing parts of arrays: indexing, and the functions that read by index.
+
+What NumPy writes in place is an operation of its own here, whose result is the changed array.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from retrograd.autodiff.box import get_item, set_item
-from retrograd.autodiff.primitive import linear, match, primitive_for, rule
+from retrograd.autodiff.box import get_item, set_item, view
+from retrograd.autodiff.primitive import (
+    Primitive,
+    linear,
+    match,
+    plain_array,
+    primitive_for,
+    rule,
+    stands_for,
+    written,
+)
+from retrograd.autodiff.trace import value_of
+from retrograd.autodiff.ufunc_methods import ADDITIONS
 
 
 def _put(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
@@ -17,40 +31,60 @@ def _put(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     placed = np.zeros(shape, dtype=g.dtype)
     if _repeats_nothing(index):
         placed[index] = g
-    elif isinstance(index, tuple) and _is_flat(index, len(shape)):
-        return _put_flat(g, np.ravel_multi_index(index, shape, mode="wrap"), shape)
-    else:
+        return placed
+    places = _places(index, shape, g.size)
+    if places is None:
         np.add.at(placed, index, g)
+    else:  # on flat arrays `np.add.at` is several times faster
+        np.add.at(placed.reshape(-1), places.reshape(-1), g.reshape(-1))
     return placed
 
 
-def _is_flat(index: tuple[Any, ...], ndim: int) -> bool:
-    """Whether the index is one integer array for each axis, all of one shape."""
-    return len(index) == ndim and all(
-        isinstance(p, np.ndarray) and p.dtype.kind == "i" and p.shape == index[0].shape
-        for p in index
-    )
-
-
-def _put_flat(g: Any, places: Any, shape: tuple[int, ...]) -> Any:
-    """`_put` by counting, which is several times faster than `np.add.at`."""
+def _places(index: Any, shape: tuple[int, ...], count: int) -> Any:
+    """The positions of the indexed elements in the flat array; None if that costs too much."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if all(isinstance(p, np.ndarray) and p.dtype.kind in "iu" for p in parts):
+        parts = tuple(p.astype(np.intp, copy=False) for p in parts)
+        if len(parts) == len(shape):
+            return _flat_places(parts, shape)
+        if len(parts) == 1:
+            width = math.prod(shape[1:])
+            return np.add.outer(parts[0] * width, np.arange(width))
     size = math.prod(shape)
-    counted = [
-        np.bincount(places.ravel(), weights=part.ravel(), minlength=size)
-        for part in ((g.real, g.imag) if g.dtype.kind == "c" else (g,))
-    ]
-    total = counted[0] if len(counted) == 1 else counted[0] + 1j * counted[1]
-    return total.reshape(shape).astype(g.dtype, copy=False)
+    return np.arange(size).reshape(shape)[index] if size <= 4 * count else None
+
+
+def _flat_places(parts: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+    """One integer array for each axis as one for the flat array, which may count from the end."""
+    places = parts[0]
+    for part, length in zip(parts[1:], shape[1:], strict=True):
+        places = places * length
+        places = places + (part % length if np.minimum.reduce(part, axis=None, initial=0) < 0 else part)
+    return places
+
+
+# The kinds of indices that can show no element twice, whatever their values.
+_BASIC = frozenset({int, slice, type(None), type(Ellipsis)})
+
+
+def _add_to(total: Any, g: Any, ans: Any, x: Any, index: Any) -> bool:
+    """Add a cotangent to those of other parts of `x`, if it goes to each place once."""
+    if type(g) is not np.ndarray or g.dtype is not total.dtype or not _repeats_nothing(index):
+        return False
+    total[index] += g
+    return True
 
 
 def _repeats_nothing(index: Any) -> bool:
     """Whether no element can occur twice: slices, numbers and masks."""
     parts = index if isinstance(index, tuple) else (index,)
+    if _BASIC.issuperset(map(type, parts)):
+        return True
     return all(
         p is None
         or p is Ellipsis
         or isinstance(p, int | np.integer | np.bool_ | slice)
-        or (isinstance(p, np.ndarray) and p.dtype.kind == "b")
+        or (isinstance(p, np.ndarray) and (p.dtype.kind == "b" or p.size < 2))
         for p in parts
     )
 
@@ -60,9 +94,9 @@ def _last_write(index: Any, shape: tuple[int, ...]) -> Any:
     if _repeats_nothing(index):
         return True
     order = np.full(shape, -1)
-    numbers = np.arange(np.size(order[index])).reshape(np.shape(order[index]))
-    order[index] = numbers
-    return order[index] == numbers
+    places = np.shape(read(order, index))
+    numbers = np.arange(math.prod(places)).reshape(places)
+    return read(set_item(order, index, numbers), index) == numbers
 
 
 def _overwritten(g: Any, index: Any) -> Any:
@@ -82,6 +116,7 @@ def _placed(d: Any, ans: Any, index: Any) -> Any:
 put = primitive_for(_put)
 linear(_put, lambda g, ans, x, index, shape: g[index])
 linear(get_item.function, lambda g, ans, x, index: put(g, index, np.shape(x)))
+get_item.accumulate = _add_to
 rule(
     set_item.function,
     vjps=[
@@ -95,3 +130,128 @@ rule(
         lambda d, ans, x, index, value: _placed(d, ans, index),
     ],
 )
+
+
+def _added_at(x: Any, index: Any, value: Any) -> Any:
+    changed = np.array(x)
+    np.add.at(changed, index, value)
+    return changed
+
+
+added_at = rule(
+    _added_at,
+    vjps=[
+        lambda g, ans, x, index, value: match(g, x),
+        lambda g, ans, x, index, value: None,
+        lambda g, ans, x, index, value: match(read(g, index), value),
+    ],
+    jvps=[
+        lambda d, ans, x, index, value: d,
+        lambda d, ans, x, index, value: None,
+        lambda d, ans, x, index, value: added_at(np.zeros(np.shape(ans), ans.dtype), index, d),
+    ],
+)
+ADDITIONS[np.add] = added_at
+ADDITIONS[np.subtract] = lambda x, index, value: added_at(x, index, -value)
+
+
+def read(x: Any, index: Any) -> Any:
+    """`x[index]` as an array of its own, never a view."""
+    return Primitive.__call__(get_item, x, index)
+
+
+def _along(axis: int, ndim: int, indices: Any) -> tuple[Any, ...]:
+    """The index that is `indices` on one axis and everything on the axes before."""
+    return (*[slice(None)] * (axis % ndim), indices)
+
+
+def _within(indices: Any, length: int, mode: str) -> Any:
+    """Integers that are inside the axis; with `mode="raise"` NumPy checks them where they are."""
+    indices = plain_array(indices)
+    if mode == "wrap":
+        return indices % length
+    return np.clip(indices, 0, length - 1) if mode == "clip" else indices
+
+
+@stands_for(np.take)
+def take(
+    a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise"
+) -> Any:
+    """`numpy.take`."""
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    indices = _within(indices, np.shape(a)[axis], mode)
+    return _delivered(read(a, _along(axis, np.ndim(a), indices)), out)
+
+
+@stands_for(np.take_along_axis)
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
+    """`numpy.take_along_axis`."""
+    if axis is None:
+        arr, axis = np.ravel(arr), 0
+    return read(arr, along_axis(arr, value_of(indices), axis))
+
+
+def along_axis(x: Any, indices: Any, axis: int) -> tuple[Any, ...]:
+    """The index of `take_along_axis` and `put_along_axis`: the other axes count themselves."""
+    ndim = np.ndim(x)
+    index = [
+        np.arange(n).reshape([-1 if i == j else 1 for j in range(ndim)])
+        for i, n in enumerate(np.shape(x))
+    ]
+    index[axis % ndim] = indices
+    return tuple(index)
+
+
+@stands_for(np.choose)
+def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+    """`numpy.choose`: the derivative is that of the chosen numbers."""
+    places = plain_array(a)
+    shape = np.broadcast_shapes(places.shape, *map(np.shape, choices))
+    stacked = np.stack([np.broadcast_to(choice, shape) for choice in choices])
+    places = np.broadcast_to(_within(places, len(stacked), mode), shape)
+    return _delivered(read(stacked, along_axis(stacked, places[None], 0))[0], out)
+
+
+@stands_for(np.compress)
+def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
+    """`numpy.compress`."""
+    return take(a, np.flatnonzero(value_of(condition)), axis, out)
+
+
+@stands_for(np.extract)
+def extract(condition: Any, arr: Any) -> Any:
+    """`numpy.extract`."""
+    return take(np.ravel(arr), np.flatnonzero(value_of(condition)))
+
+
+def _delivered(result: Any, out: Any) -> Any:
+    return result if out is None else written(out, result)
+
+
+def _diagonal_places(shape: tuple[int, ...], offset: int, axis1: int, axis2: int) -> Any:
+    rows, columns = shape[axis1], shape[axis2]
+    numbers = np.arange(max(0, min(rows, columns - offset) if offset > 0
+                            else min(rows + offset, columns)))  # fmt: skip
+    return numbers - min(offset, 0), numbers + max(offset, 0)
+
+
+def _diagonal_vjp(g: Any, ans: Any, x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """`g` on the diagonal of zeros."""
+    lengths, ndim = np.shape(x), np.ndim(x)
+    rest = [n for i, n in enumerate(lengths) if i not in (axis1 % ndim, axis2 % ndim)]
+    shape = (lengths[axis1], lengths[axis2], *rest)
+    places = _diagonal_places(shape, offset, 0, 1)
+    placed = put(np.moveaxis(g, -1, 0), places, shape)
+    return np.moveaxis(placed, (0, 1), (axis1, axis2))
+
+
+def _read_only(base: Any, new: Any, *args: Any, **kwargs: Any) -> Any:
+    raise ValueError(
+        "assignment destination is read-only: np.diagonal is not writable in NumPy either; use "
+        "np.fill_diagonal, or index with np.arange(n)"
+    )
+
+
+view(np.diagonal, write=_read_only)
+linear(np.diagonal, _diagonal_vjp)

@@ -6,7 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from retrograd.autodiff.primitive import match, multilinear, shape_of
+from retrograd.autodiff.primitive import (
+    Primitive,
+    match,
+    multilinear,
+    shape_of,
+    stands_for,
+    written,
+)
+from retrograd.autodiff.rules.elementwise import is_complex
+from retrograd.autodiff.rules.joining import array_like
+from retrograd.errors import ArgumentError
 
 
 def _t(x: Any) -> Any:
@@ -36,6 +46,8 @@ def _matmul_right(g: Any, ans: Any, x: Any, y: Any) -> Any:
 
 
 def _dot_left(g: Any, ans: Any, x: Any, y: Any) -> Any:
+    if len(shape_of(x)) == 2 and len(shape_of(y)) == 2:
+        return match(np.dot(g, y.T), x)
     if np.ndim(x) == 0 or np.ndim(y) == 0:
         return match(g * y, x)
     others = [i for i in range(np.ndim(y)) if i != max(np.ndim(y) - 2, 0)]
@@ -44,6 +56,8 @@ def _dot_left(g: Any, ans: Any, x: Any, y: Any) -> Any:
 
 
 def _dot_right(g: Any, ans: Any, x: Any, y: Any) -> Any:
+    if len(shape_of(x)) == 2 and len(shape_of(y)) == 2:
+        return match(np.dot(x.T, g), y)
     if np.ndim(x) == 0 or np.ndim(y) == 0:
         return match(g * x, y)
     lead = list(range(np.ndim(x) - 1))
@@ -83,6 +97,109 @@ multilinear(np.dot, _dot_left, _dot_right)
 multilinear(np.tensordot, _tensordot_left, _tensordot_right)
 multilinear(
     np.outer,
-    lambda g, ans, x, y: np.reshape(g @ np.ravel(y), np.shape(x)),
-    lambda g, ans, x, y: np.reshape(np.ravel(x) @ g, np.shape(y)),
+    lambda g, ans, x, y: match(np.reshape(g @ np.ravel(y), np.shape(x)), x),
+    lambda g, ans, x, y: match(np.reshape(np.ravel(x) @ g, np.shape(y)), y),
 )
+
+
+def _conjugated(x: Any) -> Any:
+    return np.conj(x) if is_complex(x) else x
+
+
+@stands_for(np.vdot)
+def vdot(a: Any, b: Any) -> Any:
+    """`numpy.vdot`: the inner product of two arrays as vectors, the first one conjugated."""
+    return np.dot(_conjugated(np.ravel(array_like(a))), np.ravel(array_like(b)))
+
+
+@stands_for(np.inner)
+def inner(a: Any, b: Any) -> Any:
+    """`numpy.inner`: sums over the last axes of both."""
+    a, b = array_like(a), array_like(b)
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return a * b
+    return np.tensordot(a, b, (-1, -1)) if np.ndim(b) > 2 else np.dot(a, np.transpose(b))
+
+
+@stands_for(np.kron)
+def kron(a: Any, b: Any) -> Any:
+    """`numpy.kron`: every element of `a` times the whole of `b`, in any number of dimensions."""
+    a, b = array_like(a), array_like(b)
+    ndim = max(np.ndim(a), np.ndim(b))
+    long_a, long_b = ((1,) * (ndim - np.ndim(x)) + np.shape(x) for x in (a, b))
+    blocks = np.reshape(a, [n for length in long_a for n in (length, 1)])
+    inside = np.reshape(b, [n for length in long_b for n in (1, length)])
+    whole = [n * m for n, m in zip(long_a, long_b, strict=True)]
+    return np.reshape(blocks * inside, whole)
+
+
+def _core(function: Any, expand: Any, drop: int | tuple[int, int], *, conjugated: bool) -> None:
+    """A product of vectors and matrices on the last axes, as a product of matrices."""
+
+    def product(x1: Any, x2: Any, /, out: Any = None) -> Any:
+        x1, x2 = array_like(x1), array_like(x2)
+        x1, x2 = expand(_conjugated(x1) if conjugated else x1, x2)
+        found = np.squeeze(np.matmul(x1, x2), drop)
+        if out is None:
+            return found if np.ndim(found) else found[()]
+        return written(out[0] if isinstance(out, tuple) else out, found)
+
+    product.__name__ = function.__name__
+    stands_for(function)(product)
+
+
+_core(np.vecdot, lambda x, y: (x[..., None, :], y[..., :, None]), (-2, -1), conjugated=True)
+if hasattr(np, "matvec"):  # since NumPy 2.2
+    _core(np.matvec, lambda x, y: (x, y[..., :, None]), -1, conjugated=False)
+    _core(np.vecmat, lambda x, y: (x[..., None, :], y), -2, conjugated=True)
+
+
+def _with_last(x: Any, axis: int) -> Any:
+    """An array of the shape and dtype of `x`, whose values may be gone, with this axis last."""
+    shape = list(shape_of(x))
+    shape.append(shape.pop(axis))
+    return np.broadcast_to(np.zeros((), x.dtype), shape)
+
+
+def _cross_left(g: Any, ans: Any, a: Any, b: Any, axisa: int = -1, axisb: int = -1,
+                axisc: int = -1) -> Any:  # fmt: skip
+    pulled = np.cross(b, g, axisa=axisb, axisb=axisc)
+    return np.moveaxis(match(pulled, _with_last(a, axisa)), -1, axisa)
+
+
+def _cross_right(g: Any, ans: Any, a: Any, b: Any, axisa: int = -1, axisb: int = -1,
+                 axisc: int = -1) -> Any:  # fmt: skip
+    pulled = np.cross(g, a, axisa=axisc, axisb=axisa)
+    return np.moveaxis(match(pulled, _with_last(b, axisb)), -1, axisb)
+
+
+# Of vectors with three components.
+_cross = multilinear(Primitive(np.cross), _cross_left, _cross_right)
+
+
+@stands_for(np.cross)
+def cross(
+    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+) -> Any:
+    """`numpy.cross`: a vector with two components is one in the plane of the first two."""
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = array_like(a), array_like(b)
+    long_a, long_b = np.shape(a)[axisa], np.shape(b)[axisb]
+    if not {long_a, long_b} <= {2, 3}:
+        raise ArgumentError(
+            f"cross: vectors of {long_a} and {long_b} components were given; give 3 (or 2)"
+        )
+    a, b = _with_three(a, axisa), _with_three(b, axisb)
+    if long_a == long_b == 2:
+        return _cross(a, b, axisa, axisb, -1)[..., 2]
+    return _cross(a, b, axisa, axisb, axisc)
+
+
+def _with_three(x: Any, axis: int) -> Any:
+    shape = np.shape(x)
+    if shape[axis] == 3:
+        return x
+    axis %= len(shape)
+    zeros = np.zeros((*shape[:axis], 1, *shape[axis + 1 :]), x.dtype)
+    return np.concatenate([x, zeros], axis)

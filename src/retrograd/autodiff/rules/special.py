@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from retrograd.autodiff.primitive import primitive_for, rule
+from retrograd.autodiff.box import REDUCTIONS
+from retrograd.autodiff.primitive import primitive_for, rule, written
 from retrograd.autodiff.rules.elementwise import _log_weight
 from retrograd.autodiff.rules.reductions import _spread
 
 
 def _logsumexp(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     x = np.asarray(x)
-    top = np.max(x, axis=axis, keepdims=True)
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0)
     with np.errstate(divide="ignore"):
         ans = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
@@ -37,3 +38,18 @@ def _logsumexp_jvp(d: Any, ans: Any, x: Any, axis: Any = None, *, keepdims: bool
 
 logsumexp = primitive_for(_logsumexp)
 rule(_logsumexp, [_logsumexp_vjp], [_logsumexp_jvp])
+
+
+def _logaddexp_reduce(
+    x: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False,
+    initial: Any = None, where: Any = True,
+) -> Any:  # fmt: skip
+    """`numpy.logaddexp.reduce`."""
+    x = x if dtype is None else x.astype(dtype)
+    x = x if where is True else np.where(where, x, -np.inf)
+    total = logsumexp(x, axis, keepdims=keepdims)
+    total = total if initial is None else np.logaddexp(total, initial)
+    return total if out is None else written(out, total)
+
+
+REDUCTIONS[np.logaddexp] = _logaddexp_reduce

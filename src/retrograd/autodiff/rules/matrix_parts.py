@@ -1,0 +1,91 @@
+"""What the rules of linear algebra say about (stacks of) matrices: transposes, parts, diagonals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from retrograd.autodiff.primitive import shape_of
+from retrograd.autodiff.rules.elementwise import is_complex
+from retrograd.autodiff.trace import Traced, value_of
+
+
+def floats(x: Any) -> Any:
+    """A plain list or array of whole numbers as floats, which rules can calculate with."""
+    if isinstance(x, Traced):
+        return x
+    plain = np.asarray(x)
+    return plain if plain.dtype.kind in "fc" else plain.astype(float)
+
+
+def in_double(a: Any) -> Any:
+    """An array in double precision, or higher, for functions that calculate in it throughout."""
+    return a.astype(np.result_type(a.dtype, np.float64))
+
+
+def transposed(a: Any) -> Any:
+    """Each matrix of a stack transposed."""
+    return np.swapaxes(a, -1, -2)
+
+
+def adjoint(a: Any) -> Any:
+    """Each matrix of a stack transposed and conjugated."""
+    turned = np.swapaxes(a, -1, -2)
+    return np.conj(turned) if is_complex(a) else turned
+
+
+def hermitian_part(a: Any) -> Any:
+    """(A + A^H)/2."""
+    return (a + adjoint(a)) / 2
+
+
+def identity(a: Any) -> Any:
+    """The identity of the size and dtype of the last axis of `a`, a plain array."""
+    return np.eye(shape_of(a)[-1], dtype=a.dtype)
+
+
+def diagonal_of(a: Any) -> Any:
+    """The diagonals of square matrices."""
+    return np.sum(a * identity(a), axis=-1)
+
+
+def off_diagonal(a: Any) -> Any:
+    """Square matrices with their diagonals replaced by zeros."""
+    return a * (1 - identity(a))
+
+
+def _below(a: Any, k: int) -> Any:
+    """Where a matrix is on or below diagonal `k`."""
+    rows, columns = shape_of(a)[-2:]
+    return np.tri(rows, columns, k, dtype=bool)
+
+
+def lower_part(a: Any, k: int = 0) -> Any:
+    """The elements on and below diagonal `k`, zeros elsewhere."""
+    return np.where(_below(a, k), a, 0)
+
+
+def upper_part(a: Any, k: int = 0) -> Any:
+    """The elements on and above diagonal `k`, zeros elsewhere."""
+    return np.where(_below(a, k - 1), 0, a)
+
+
+def read_as_hermitian(a: Any, lower: bool = True) -> Any:
+    """What a function of Hermitian matrices sees that reads one triangle only.
+
+    A Hermitian matrix is returned as it is, so that gradients are Hermitian. Of any other, the
+    triangle that is read is mirrored, so that the gradient is that of the elements read.
+    """
+    plain = value_of(a)
+    if not isinstance(plain, np.ndarray) or _is_hermitian(plain):
+        return a
+    if lower:
+        return np.real(a) * identity(a) + lower_part(a, -1) + adjoint(lower_part(a, -1))
+    return np.real(a) * identity(a) + upper_part(a, 1) + adjoint(upper_part(a, 1))
+
+
+def _is_hermitian(a: Any) -> bool:
+    """Whether what breaks the symmetry could be rounding."""
+    difference = np.max(np.abs(a - adjoint(a)), initial=0)
+    return bool(difference <= np.finfo(a.dtype).eps ** 0.5 * np.max(np.abs(a), initial=0))
