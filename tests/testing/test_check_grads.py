@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,129 @@ def test_wrong_factors_are_caught_every_time() -> None:
         except GradientError:
             caught += 1
     assert caught == 200
+
+
+def planted_at(place: int, factor: float, wrong: str, scale: float = 1.0) -> Primitive:
+    """scale * sin, with one entry of one of its two rules wrong by a factor."""
+
+    def spoilt(x: Any) -> Any:
+        slope = np.ones(np.shape(x))
+        slope[place] = factor
+        return slope
+
+    @primitive
+    def sine(x):
+        return scale * np.sin(x)
+
+    def slope(x, mode):
+        right = scale * np.cos(x)
+        return right * spoilt(x) if mode == wrong else right
+
+    defvjp(sine, lambda g, ans, x: g * slope(x, "reverse"))
+    defjvp(sine, lambda d, ans, x: d * slope(x, "forward"))
+    return sine
+
+
+@pytest.mark.parametrize("mode", ["reverse", "forward"])
+@pytest.mark.parametrize("scale", [1e-7, 1e-6, 1.0, 1e6])
+@pytest.mark.parametrize(("size", "factor"), [(10, 1.01), (1000, 0.5), (100_000, -5.0)])
+def test_one_wrong_entry_among_many_is_caught(
+    mode: str, scale: float, size: int, factor: float
+) -> None:
+    x = np.linspace(0.1, 1.2, size)
+    for place in (0, size // 3, -1):
+        wrong = planted_at(place, factor, mode, scale)
+        with pytest.raises(GradientError, match=f"{mode} mode"):
+            check_grads(wrong, x, order=1, directions=1, modes=[mode])
+        with pytest.raises(GradientError, match=f"{mode} mode"):
+            check_grads(lambda x, f=wrong: np.sum(f(x)), x, order=1, directions=1, modes=[mode])
+
+
+def test_a_million_elements() -> None:
+    x = np.linspace(0.1, 1.2, 1_000_000)
+    check_grads(planted(1.0, 1e-7, "none"), x, order=1, directions=1)
+    with pytest.raises(GradientError, match="reverse mode"):
+        check_grads(planted(-5.0, 1e-7, "reverse"), x, order=1, directions=1)
+    with pytest.raises(GradientError, match="forward mode"):
+        check_grads(planted_at(123_456, -5.0, "forward"), x, order=1, directions=1)
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-6, 1e6, 1e100])
+def test_the_scale_of_the_arguments_does_not_matter(scale: float) -> None:
+    def of_scaled(factor: float) -> Primitive:
+        cube = primitive(lambda x: np.sinh(x / scale) * 1e-7)
+        defvjp(cube, lambda g, ans, x: g * np.cosh(x / scale) * (1e-7 * factor / scale))
+        defjvp(cube, lambda d, ans, x: d * np.cosh(x / scale) * (1e-7 / scale))
+        return cube
+
+    x = scale * np.array([0.3, 0.8, 1.1])
+    check_grads(of_scaled(1.0), x, order=1)
+    for factor in (-5.0, 0.0, 1.001):
+        with pytest.raises(GradientError, match="reverse mode"):
+            check_grads(of_scaled(factor), x, order=1)
+
+
+def test_wrong_second_derivatives_are_caught_every_time() -> None:
+    """Rules that are right, made of a function whose own rules are wrong by a factor of -5."""
+    slope = primitive(lambda x: 1e-7 * np.cos(x))
+    defvjp(slope, lambda g, ans, x: g * (5e-7 * np.sin(x)))
+    defjvp(slope, lambda d, ans, x: d * (5e-7 * np.sin(x)))
+    sine = primitive(lambda x: 1e-7 * np.sin(x))
+    defvjp(sine, lambda g, ans, x: g * slope(x))
+    defjvp(sine, lambda d, ans, x: d * slope(x))
+    x = np.linspace(0.2, 2.5, 5)
+    check_grads(sine, x, order=1)
+    for seed in range(50):
+        with pytest.raises(GradientError, match="differentiated again"):
+            check_grads(sine, x, seed=seed)
+
+
+def test_a_rule_that_is_wrong_for_complex_numbers_only_is_caught() -> None:
+    square = primitive(lambda z: z * z)
+    defvjp(square, lambda g, ans, z: g * 2 * np.conj(z))
+    defjvp(square, lambda d, ans, z: d * 2 * z)
+    check_grads(square, np.array([0.3, 0.8]))
+    with pytest.raises(GradientError, match="reverse mode"):
+        check_grads(square, np.array([0.3 + 1j, 0.8 - 2j]), order=1)
+    with pytest.raises(GradientError, match="reverse mode"):
+        check_grads(lambda x: np.real(square(x * (1 + 2j))), np.array([0.3, 0.8]), order=1)
+
+
+def test_rules_that_are_not_finite_are_caught() -> None:
+    for mode in ("reverse", "forward"):
+        for value in (np.nan, np.inf, -np.inf):
+            for wrong in (planted(value, 1.0, mode), planted_at(1, value, mode)):
+                with pytest.raises(GradientError, match=f"{mode} mode"):
+                    check_grads(wrong, np.array([0.3, 0.8]), order=1)
+
+
+def test_one_wrong_argument_or_leaf_is_named() -> None:
+    product = primitive(lambda x, y: x * y)
+    defvjp(product, lambda g, ans, x, y: g * y, lambda g, ans, x, y: -5 * g * x)
+    defjvp(product, lambda d, ans, x, y: d * y, lambda d, ans, x, y: d * x)
+    with pytest.raises(GradientError, match=r"argument \[0\]\['b'\]"):
+        check_grads(lambda p: product(p["a"], p["b"]), {"a": 0.3, "b": 0.8}, order=1)
+
+
+@pytest.mark.parametrize("noise", [1e-3, 1e-6])
+def test_noisy_functions_are_not_confirmed(noise: float) -> None:
+    """A right and a wrong rule of a function with noise in its last digits: no false verdict."""
+
+    def noisy(factor: float) -> Primitive:
+        f = primitive(lambda x: np.sin(x) + noise * np.sin(1e9 * x))
+        defvjp(f, lambda g, ans, x: factor * g * np.cos(x))
+        return f
+
+    x = np.array([0.3, 0.8, 1.1])
+    verdicts = {}
+    for factor in (1.0, -5.0):
+        try:
+            check_grads(noisy(factor), x, order=1, modes=["reverse"])
+            verdicts[factor] = "passed"
+        except (GradientError, InconclusiveError) as error:
+            verdicts[factor] = type(error).__name__
+    assert verdicts[1.0] in ("InconclusiveError", "passed" if noise < 1e-3 else "")
+    assert verdicts[-5.0] in ("InconclusiveError", "GradientError")
 
 
 def test_small_parts_are_not_hidden_by_large_ones() -> None:

@@ -28,7 +28,9 @@ from retrograd.autodiff import rules as _rules
 from retrograd.autodiff.interception import stand_in as _stand_in
 from retrograd.autodiff.primitive import Primitive as _Primitive
 from retrograd.autodiff.rules.creation import CREATION as _CREATION
+from retrograd.numpy.concatenators import c_, r_
 
+assert c_, r_  # found before NumPy's own
 assert _rules  # the import registers what `__getattr__` looks up
 
 _SUBMODULES = ("fft", "linalg", "polynomial", "random")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from retrograd.autodiff.box import get_item, set_item
+from retrograd.autodiff.box import get_item, read_at, set_item
 from retrograd.autodiff.rules.indexing import added_at, put
 from retrograd.testing.samples.sample import (
     CUBE,
@@ -48,6 +48,7 @@ SAMPLES: Samples = {
     get_item.function: calls(*((MATRIX, index) for index in _INDICES), (np.asarray(0.4), ...),
                              (CUBE, np.array([1, 1, 0])), (CUBE, (0, slice(None), [1, 1])),
                              (CUBE, (slice(None), [2, 2], [1, 3]))),
+    read_at.function: calls((MATRIX, np.array([5, 0, 5])), (MATRIX, np.array([[2, 2], [4, 1]]))),
     set_item.function: _set_item_calls(),
     put.function: calls(*((MATRIX[index], index, (2, 3)) for index in _INDICES),
                         (VECTOR[:2], np.array([1, 1]), (50,))),

@@ -67,3 +67,8 @@ SAMPLES: Samples = {
 
 if hasattr(np, "unstack"):
     SAMPLES[np.unstack] = calls((MATRIX,), (CUBE, {"axis": 1}), (CUBE, {"axis": -1}))
+if hasattr(np, "astype"):
+    SAMPLES[np.astype] = [
+        Sample((MATRIX, np.float64), is_complex=False),
+        Sample((MATRIX, np.complex128), {"copy": False}),
+    ]
