@@ -442,3 +442,21 @@ def test_tangents_of_results_are_the_callers_to_keep() -> None:
     first, second = rg.jvp(lambda x: (x, x), (X,), (v,))[1]
     first[0] = 7.0
     assert second[0] == 1.0
+
+
+def test_a_function_that_returns_nothing_is_refused():
+    with pytest.raises(DifferentiationError, match=r"got None: does it end without a return"):
+        rg.grad(lambda x: None)(1.0)
+
+
+def test_a_real_part_of_a_python_complex_number_has_a_real_cotangent():
+    def turned(z):
+        return np.real(np.real(z) * (1 + 1j))
+
+    def direction(z):
+        return np.real(z / np.abs(z))
+
+    assert rg.grad(turned)(1 + 1j) == 1
+    expected = rg.grad(direction)(np.complex128(1 + 1j))
+    np.testing.assert_allclose(rg.grad(direction)(1 + 1j), expected)
+    assert abs(expected) > 0.1

@@ -177,7 +177,7 @@ def polyfit(
             f"polyfit: x and y have shapes {np.shape(x)} and {np.shape(y)}; give a vector, and a "
             "vector or columns of the same length"
         )
-    powers = _powers(x, int(deg))
+    powers = _powers(x.astype(np.promote_types(x.dtype, int)), int(deg))  # as vander has it
     if w is not None:
         w = as_array(w) + 0.0
         powers = powers * w[:, None]
@@ -215,8 +215,8 @@ _FAMILIES: dict[str, tuple[Any, Callable[[int], tuple[float, float, float]]]] = 
 
 def _series(name: str, x: Any, c: Any, tensor: bool) -> Any:
     """The sum of c[n] p_n(x), by the recurrence of the family."""
+    c, x = as_array(c), as_array(x)
     c = as_float(c, np.result_type(value_of(c), 1.0)) if np.ndim(c) else np.reshape(c, (1,))
-    x = as_array(x)
     if tensor:
         c = np.reshape(c, (*np.shape(c), *[1] * np.ndim(x)))
     recurrence = _FAMILIES[name][1]
