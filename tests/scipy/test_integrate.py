@@ -12,6 +12,7 @@ import retrograd as rg
 from retrograd import grad, jacobian, jvp, value_of
 from retrograd.errors import DifferentiationError, InterceptionError, MissingRuleError
 from retrograd.scipy.integrate import cumulative_trapezoid, odeint, quad, solve_ivp
+from retrograd.scipy.linalg import expm
 from retrograd.testing import check_grads
 
 EXACT: dict[str, Any] = {"rtol": 1e-10, "atol": 1e-11}
@@ -243,3 +244,43 @@ def test_drop_in_namespace() -> None:
     assert rg.scipy.integrate.dblquad is scipy.integrate.dblquad
     assert "odeint" in dir(rg.scipy.integrate)
     np.testing.assert_allclose(jacobian(rg.scipy.integrate.trapezoid)(np.ones(3)), [0.5, 1.0, 0.5])
+
+
+def test_odeint_at_a_single_time_is_the_start() -> None:
+    def f(y0):
+        return np.sum(odeint(decay, y0, np.zeros(2), (1.0,)))
+
+    assert grad(f)(1.5) == 2.0
+
+
+def test_options_by_position_as_in_scipy() -> None:
+    found = grad(lambda k: quad(lambda x, k: np.exp(-k * x), 0.0, 1.0, (k,), 0, 1e-10)[0])(2.0)
+    np.testing.assert_allclose(found, 0.75 * np.exp(-2.0) - 0.25)
+    np.testing.assert_array_equal(
+        odeint(decay, 1.0, TIMES, (2.0,), None, 0, 0),
+        scipy.integrate.odeint(decay, 1.0, TIMES, (2.0,)),
+    )
+    with pytest.raises(TypeError, match="quad: 20 arguments were given by position"):
+        quad(*range(20))
+
+
+@pytest.mark.parametrize("times", [(0.0, 2.0), (2.0, 0.0), (1.0, -1.0)])
+def test_linear_equations_in_both_directions_of_time(times: tuple[float, float]) -> None:
+    """Everything at once, against the matrix exponential: state, matrix, both ends."""
+    matrix, start = np.array([[-0.5, 1.0], [-1.0, -0.3]]), np.array([1.0, -2.0])
+
+    def exact(y0, a, first, last):
+        return expm(a * (last - first)) @ y0
+
+    def by_odeint(y0, a, first, last):
+        return odeint(lambda y, t, a: a @ y, y0, np.stack([first, last]), (a,), **EXACT)[-1]
+
+    def by_ivp(y0, a, first, last):
+        span = (first, last)
+        return solve_ivp(lambda t, y, a: a @ y, span, y0, args=(a,), **EXACT).y[:, -1]
+
+    places = (0, 1, 2, 3)
+    wanted = jacobian(exact, places)(start, matrix, *times)
+    for f in (by_odeint, by_ivp):
+        for found, one in zip(jacobian(f, places)(start, matrix, *times), wanted, strict=True):
+            np.testing.assert_allclose(found, one, atol=1e-6)

@@ -214,3 +214,55 @@ def test_single_precision_is_kept() -> None:
         assert value.dtype == np.float32
         assert pullback(np.ones_like(value))[0].dtype == np.float32
         assert jvp(f, (a,), (a,))[1].dtype == np.float32
+
+
+RANK_ONE = np.outer([1.0, 2.0, -1.0], [1.0, 0.5, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("name", "f", "a"),
+    [
+        ("polar", lambda a: np.sum(rla.polar(a)[0]), RANK_ONE),
+        ("sqrtm", lambda a: np.sum(np.real(rla.sqrtm(a))), RANK_ONE),
+        ("lu", lambda a: np.sum(rla.lu(a)[1]), RANK_ONE),
+        ("lu", lambda a: np.sum(rla.lu_factor(a)[0]), np.diag([1.0, 1.0, 0.0]) + 1e-18),
+    ],
+)
+def test_deficient_rank_has_no_derivative(name: str, f: Any, a: Any) -> None:
+    with pytest.raises(NonFiniteError, match=rf"^{name}: the matrix has no full rank"):
+        grad(f)(a)
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_polar_of_ill_conditioned_matrices(side: str) -> None:
+    """Values as accurate as SciPy's, and the equation U^H U = 1 along tangents."""
+    a = SQUARE @ np.diag([1.0, 1e-4, 1e-7])
+    value, moved = jvp(lambda a: rla.polar(a, side), (a,), (SQUARE.T,))
+    for found, wanted in zip(value, sl.polar(a, side), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-15)
+    (u, p), (du, dp) = value, moved
+    scale = np.max(np.abs(du))
+    assert np.max(np.abs(u.T @ du + du.T @ u)) < 1e-9 * scale
+    product = du @ p + u @ dp if side == "right" else dp @ u + p @ du
+    np.testing.assert_allclose(product, SQUARE.T, atol=1e-15 * scale)
+
+
+def test_polar_refuses_a_singular_positive_factor() -> None:
+    with pytest.raises(MissingRuleError, match=r"polar: no derivative rule covers side='right'"):
+        grad(lambda a: np.sum(rla.polar(a)[0]))(TALL.T)
+    with pytest.raises(ValueError, match=r"polar: side='up' was given"):
+        grad(lambda a: np.sum(rla.polar(a, "up")[0]))(TALL)
+
+
+def test_functions_without_a_list_refuse_it() -> None:
+    with pytest.raises(InterceptionError, match=r"retrograd\.scipy"):
+        grad(lambda x: rla.det([[x, 0.0], [0.0, x]]))(2.0)
+
+
+def test_stacks_of_matrices() -> None:
+    stack = np.stack([SQUARE, SQUARE.T + np.eye(3)])
+    check_grads(rla.polar, stack, order=1)
+    check_grads(rla.qr, stack, order=1)
+    for options in ({"pivoting": True}, {"mode": "r"}):
+        with pytest.raises(MissingRuleError, match="of stacks of matrices"):
+            grad(lambda a, options=options: np.sum(rla.qr(a, **options)[0]))(stack)

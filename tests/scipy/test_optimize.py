@@ -169,3 +169,11 @@ def test_plain_values_go_to_scipy() -> None:
     root, report = optimize.brentq(square, 0.0, 9.0, (4.0,), full_output=True)
     assert report.converged
     assert root == report.root
+
+
+def test_options_by_position_as_in_scipy() -> None:
+    found = grad(lambda a: optimize.brentq(square, 0.0, 9.0, (a,), 1e-12, 1e-14))(4.0)
+    np.testing.assert_allclose(found, 0.25)
+    found = grad(lambda a: optimize.fixed_point(lambda x, a: np.cos(a * x), 1.0, (a,), 1e-12))(1.0)
+    x = scipy.optimize.fixed_point(np.cos, 1.0, xtol=1e-12)
+    np.testing.assert_allclose(found, -np.sin(x) * x / (1 + np.sin(x)))

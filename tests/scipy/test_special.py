@@ -228,3 +228,55 @@ def test_as_a_program_would() -> None:
         return rnp.sum(rate - special.xlogy(k, rate) + special.gammaln(k + 1))
 
     np.testing.assert_allclose(grad(loss)(np.zeros(3)), 1 - k)
+
+
+def symmetric_at(f: Any, x: float, y: float) -> float:
+    """A mixed second derivative, which both orders of differentiation give."""
+    first = grad(lambda y: grad(f, 0)(x, y))(y)
+    np.testing.assert_allclose(grad(lambda x: grad(f, 1)(x, y))(x), first, rtol=1e-10)
+    return first
+
+
+@pytest.mark.parametrize("t", [0.0, 1e-300, -1e-9, 1e-4, 0.49999, 0.50001, 3.0])
+def test_student_in_its_degrees_of_freedom_near_the_middle(t: float) -> None:
+    df = 4.2
+    density = np.exp(sc.gammaln(df / 2 + 0.5) - sc.gammaln(df / 2)) / np.sqrt(np.pi * df)
+    density *= (1 + t * t / df) ** (-df / 2 - 0.5)
+    in_df = 0.5 * (sc.psi(df / 2 + 0.5) - sc.psi(df / 2) - 1 / df - np.log1p(t * t / df))
+    in_df += 0.5 * (df + 1) * t * t / (df * (df + t * t))
+    np.testing.assert_allclose(symmetric_at(sc.stdtr, df, t), density * in_df, rtol=1e-9)
+
+
+def test_densities_have_derivatives_at_the_ends() -> None:
+    """Of the incomplete gamma and beta functions: second derivatives, finite or infinite."""
+    for a, expected in ((1.0, -1.0), (2.0, 1.0), (3.0, 0.0)):
+        assert grad(grad(lambda x, a=a: sc.gammainc(a, x)))(0.0) == expected
+    for a, expected in ((1.0, -2.0), (2.0, 6.0), (3.0, 0.0)):
+        found = grad(grad(lambda x, a=a: sc.betainc(a, 2.0, x)))(0.0)
+        np.testing.assert_allclose(found, expected)
+        turned = grad(grad(lambda x, a=a: sc.betainc(2.0, a, x)))(1.0)
+        np.testing.assert_allclose(turned, -expected)
+    np.testing.assert_allclose(symmetric_at(lambda a, x: sc.betainc(a, 1.0, x), 2.0, 1.0), 1.0)
+    for a in (1.5, 2.0, 3.0):
+        assert symmetric_at(sc.gammainc, a, 0.0) == 0.0
+        assert symmetric_at(lambda a, x: sc.betainc(a, 2.0, x), a, 0.0) == 0.0
+    assert grad(lambda x: grad(sc.gammainc, 0)(1.0, x))(0.0) == -np.inf
+
+
+def test_polynomials_refuse_their_degree_also_at_zero() -> None:
+    with pytest.raises(MissingRuleError, match=r"eval_legendre: .* with respect to n"):
+        grad(lambda n: grad(lambda x: sc.eval_legendre(n, x))(0.3))(0.0)
+
+
+def test_nothing_overflows_far_out() -> None:
+    for f in (sc.erf, sc.erfc, sc.ndtr, sc.log_ndtr, special.erfcx):
+        for x in (np.float64(1e200), np.array([1e300, 1e200]), np.full(2, 1e30, np.float32)):
+            np.testing.assert_array_equal(elementwise_grad(f)(x), 0)
+
+
+def test_python_numbers_divide_by_zero_as_numpys_do() -> None:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        assert grad(sc.logit)(0.0) == np.inf
+        assert grad(sc.xlogy, 1)(1.0, 0.0) == np.inf
+        assert grad(sc.log1p)(-1.0) == np.inf
+        assert grad(grad(sc.log1p))(-1.0) == -np.inf

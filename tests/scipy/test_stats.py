@@ -298,3 +298,57 @@ def test_infinite_moments() -> None:
     assert grad(stats.pareto.mean)(0.5) == 0  # infinite
     np.testing.assert_allclose(grad(stats.pareto.mean)(3.0), -1 / 4)
     np.testing.assert_allclose(grad(stats.t.var)(4.0), -2 / 4)
+
+
+@pytest.mark.parametrize("q", [1e-300, 1e-10, 0.3, 0.5, 1 - 1e-10])
+def test_cauchy_quantiles_in_the_tails(q: float) -> None:
+    for name in ("ppf", "isf"):
+        value, pullback = vjp(getattr(stats.cauchy, name), q)
+        np.testing.assert_allclose(value, getattr(st.cauchy, name)(q), rtol=1e-12, atol=1e-15)
+        if q > 1e-100:
+            slope = pullback(np.float64(1.0))[0]
+            np.testing.assert_allclose(abs(slope), np.pi * (1 + value * value), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["pdf", "cdf", "sf", "logpdf", "logcdf", "logsf"])
+def test_gumbel_far_in_the_thin_tail(name: str) -> None:
+    for family, sign in ((stats.gumbel_r, -1), (stats.gumbel_l, 1)):
+        for x in (30.0, 600.0):
+            assert np.isfinite(grad(getattr(family, name))(sign * x))
+        if not name.startswith("log"):
+            with np.errstate(over="ignore"):  # SciPy's own
+                assert grad(getattr(family, name))(sign * 1e10) == 0.0
+
+
+def test_student_has_symmetric_second_derivatives_in_the_middle() -> None:
+    check_grads(stats.t.cdf, np.array([0.0, 0.2, -1.1]), np.array(4.2), tolerance=1e-4)
+
+
+@pytest.mark.parametrize("bounds", [(-np.inf, 1.0), (0.5, np.inf), (-np.inf, np.inf)])
+def test_truncated_normal_without_a_bound(bounds: tuple[float, float]) -> None:
+    low, high = bounds
+    mass = sc.ndtr(high) - sc.ndtr(low)
+    found = grad(stats.truncnorm.logpdf, (0, 1, 2))(0.7, low, high)
+    ends = [st.norm.pdf(low) / mass, -st.norm.pdf(high) / mass]
+    np.testing.assert_allclose(found, [-0.7, *ends], atol=1e-15)
+
+
+def test_truncated_normal_far_out() -> None:
+    """The mass between 30 and 31, whose logarithm is that of its lower end's tail."""
+    in_x, in_low, in_high = grad(stats.truncnorm.logcdf, (0, 1, 2))(30.05, 30.0, 31.0)
+    assert in_x == pytest.approx(30.05 / np.expm1(0.05 * 30.0 + 0.5 * 0.05**2), rel=0.01)
+    assert in_low == pytest.approx(-in_x, rel=0.2)
+    assert abs(in_high) < 1e-10
+
+
+@pytest.mark.parametrize("mode", [0.0, 1.0])
+def test_triangle_with_its_mode_at_an_end(mode: float) -> None:
+    sign = 1.0 if mode else -1.0
+    for x in (0.0, 0.25, 1.0):
+        if x == 1.0 - mode:  # there the density vanishes
+            continue
+        assert grad(stats.triang.pdf)(x, mode) == 2 * sign
+    np.testing.assert_allclose(grad(stats.triang.cdf)(0.25, mode), st.triang.pdf(0.25, mode))
+    np.testing.assert_allclose(
+        grad(stats.triang.ppf)(0.3, mode), 1 / st.triang.pdf(st.triang.ppf(0.3, mode), mode)
+    )

@@ -6,6 +6,7 @@ apart into leaves, which become arguments of a primitive; the solver itself runs
 
 from __future__ import annotations
 
+import inspect
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,33 @@ def guarded(name: str, function: Any) -> Any:
         return function
     callback = Callback(name, function, None)
     return wraps(function)(lambda *args, **kwargs: callback.checked(function(*args, **kwargs)))
+
+
+def also_by_position(original: Function) -> Callable[[Function], Function]:
+    """Let a function take the options of SciPy's by position too, in SciPy's order.
+
+    Args:
+        original: SciPy's function, whose first parameters are those of the decorated one.
+    """
+    names = [*inspect.signature(original).parameters]
+
+    def decorate(function: Function) -> Function:
+        kinds = [p.kind for p in inspect.signature(function).parameters.values()]
+        count = kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+        @wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if len(args) > len(names):
+                raise TypeError(
+                    f"{function.__name__}: {len(args)} arguments were given by position; it takes "
+                    f"{len(names)} at most"
+                )
+            options = dict(zip(names[count:], args[count:], strict=False))
+            return function(*args[:count], **options, **kwargs)
+
+        return call
+
+    return decorate
 
 
 def unpacked(name: str, function: Function, args: Any) -> tuple[Callback, list[Any]]:

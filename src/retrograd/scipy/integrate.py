@@ -15,7 +15,15 @@ from retrograd.autodiff.primitive import REGISTRY, Everywhere, Primitive, match,
 from retrograd.autodiff.rules.calculus import along, as_array, as_float, trapezoid, widths
 from retrograd.autodiff.trace import value_of
 from retrograd.errors import DifferentiationError
-from retrograd.scipy.callbacks import guarded, is_traced, plain, refuse, replaced, unpacked
+from retrograd.scipy.callbacks import (
+    also_by_position,
+    guarded,
+    is_traced,
+    plain,
+    refuse,
+    replaced,
+    unpacked,
+)
 from retrograd.scipy.trajectories import Equation, SolverError, trajectory
 
 if TYPE_CHECKING:
@@ -40,6 +48,8 @@ class _Lsoda:
         self.absolute = float(np.min(1.49012e-8 if atol is None else atol))
 
     def solve(self, f: Callable[[Any, float], Any], y0: Any, times: Any) -> Any:
+        if times[0] == times[-1]:
+            return np.stack([y0] * len(times))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", scipy.integrate.ODEintWarning)
             y, report = scipy.integrate.odeint(f, y0, times, full_output=True, **self.options)
@@ -59,6 +69,7 @@ class _Lsoda:
         })  # fmt: skip
 
 
+@also_by_position(scipy.integrate.odeint)
 def odeint(
     func: Callable[..., Any], y0: Any, t: Any, args: Any = (), *, tfirst: bool = False,
     full_output: bool = False, **options: Any,
@@ -345,6 +356,7 @@ rule(integral, jvps=Everywhere(_integral_jvp))
 integral.pullback = _integral_pullback
 
 
+@also_by_position(scipy.integrate.quad)
 def quad(
     func: Callable[..., Any], a: Any, b: Any, args: Any = (), full_output: int = 0, **options: Any
 ) -> Any:

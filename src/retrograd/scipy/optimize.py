@@ -20,6 +20,7 @@ from retrograd.autodiff.trace import value_of
 from retrograd.errors import DifferentiationError
 from retrograd.scipy.callbacks import (
     Callback,
+    also_by_position,
     guarded,
     is_traced,
     plain,
@@ -124,6 +125,7 @@ def _bound(derivative: Any, leaves_of: Callback, leaves: Sequence[Any]) -> Any:
     return _for_solver(other, leaves)
 
 
+@also_by_position(scipy.optimize.root)
 def root(
     fun: Function, x0: Any, args: Any = (), method: str = "hybr", jac: Any = None, **options: Any
 ) -> Any:
@@ -187,6 +189,7 @@ def _report(x: Any, report: Any, **more: Any) -> Any:
     )
 
 
+@also_by_position(scipy.optimize.fsolve)
 def fsolve(
     func: Function, x0: Any, args: Any = (), fprime: Any = None, full_output: bool = False,
     **options: Any,
@@ -217,6 +220,7 @@ def fsolve(
     return solution(Condition("fsolve", find, _residual(callback)), *leaves)
 
 
+@also_by_position(scipy.optimize.fixed_point)
 def fixed_point(func: Function, x0: Any, args: Any = (), **options: Any) -> Any:
     """`scipy.optimize.fixed_point`: x = func(x, *args), differentiable in `args`.
 
@@ -295,6 +299,7 @@ def _bracketing(original: Function) -> Function:
     """A solver `original(f, a, b, args=(), **options)` of one equation between two points."""
     name = original.__name__
 
+    @also_by_position(original)
     def bracketed(
         f: Function, a: Any, b: Any, args: Any = (), *, full_output: bool = False, **options: Any
     ) -> Any:
@@ -325,6 +330,7 @@ ridder = _bracketing(scipy.optimize.ridder)
 toms748 = _bracketing(scipy.optimize.toms748)
 
 
+@also_by_position(scipy.optimize.root_scalar)
 def root_scalar(
     f: Function, args: Any = (), method: str | None = None, bracket: Any = None,
     fprime: Any = None, fprime2: Any = None, x0: Any = None, x1: Any = None, **options: Any,
@@ -376,6 +382,7 @@ def root_scalar(
     return report
 
 
+@also_by_position(scipy.optimize.minimize)
 def minimize(
     fun: Function, x0: Any, args: Any = (), method: str | None = None, jac: Any = None,
     hess: Any = None, hessp: Any = None, bounds: Any = None, constraints: Any = (),

@@ -10,6 +10,7 @@ import pytest
 import retrograd.numpy.fft as rft
 from retrograd import grad, jvp, vjp
 from retrograd.errors import MissingRuleError
+from retrograd.testing import check_grads
 from retrograd.testing.samples.sample import CUBE, array
 
 ft = np.fft
@@ -96,3 +97,16 @@ def test_single_precision_is_kept(name: str) -> None:
     assert value.dtype in (np.float32, np.complex64)
     assert pullback(np.ones_like(value))[0].dtype == np.float32
     assert jvp(getattr(ft, name), (x,), (x,))[1].dtype == value.dtype
+
+
+# What Autograd has silently wrong.
+@pytest.mark.parametrize("name", ["rfft", "irfft", "rfft2", "irfft2", "rfftn", "irfftn"])
+@pytest.mark.parametrize("norm", ["backward", "forward"])
+def test_real_transforms_with_an_explicit_norm(name: str, norm: str) -> None:
+    x = CUBE + (0.5j * CUBE[::-1] if name.startswith("i") else 0)
+    check_grads(lambda x: getattr(ft, name)(x, norm=norm), x)
+
+
+@pytest.mark.parametrize("name", ["rfft", "rfftn", "ihfft"])
+def test_real_transforms_of_odd_length(name: str) -> None:
+    check_grads(getattr(ft, name), array(2, 5))

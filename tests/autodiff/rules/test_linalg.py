@@ -9,7 +9,7 @@ import pytest
 
 import retrograd.numpy as rnp
 import retrograd.numpy.linalg as rla
-from retrograd import grad, jvp, vjp
+from retrograd import grad, hessian, jvp, vjp
 from retrograd.errors import DifferentiationError, MissingRuleError, NonFiniteError
 from retrograd.testing import check_grads
 from retrograd.testing.samples.linalg import SKEW, SQUARE, STACK, TALL, VECTOR, WIDE
@@ -224,7 +224,7 @@ def test_vectors_of_coinciding_eigenvalues_have_no_derivative(f: Any) -> None:
         """A function of the matrix that has a derivative, but not through the vectors."""
         parts = f(a)
         u, w = (parts[0], parts[1]) if f is la.svd else (parts[1], parts[0])
-        return np.sum((u * np.sqrt(w)) @ u.T * SQUARE)
+        return np.sum(np.real((u * np.sqrt(w)) @ u.T) * SQUARE)
 
     with pytest.raises(NonFiniteError, match=r"coincide.*eigvalsh"):
         grad(root)(a)
@@ -320,3 +320,89 @@ def test_single_precision_is_kept(dtype: type) -> None:
         assert value.dtype == f(a).dtype
         assert pullback(np.ones_like(value))[0].dtype == dtype
         assert jvp(f, (a,), (a,))[1].dtype == value.dtype
+
+
+# What Autograd has silently wrong: complex pinv, cholesky and slogdet, norm with keepdims.
+@pytest.mark.parametrize(
+    "f",
+    [
+        la.pinv,
+        lambda a: la.cholesky(a @ np.conj(a.T)),
+        lambda a: la.slogdet(a)[0],
+        lambda a: la.slogdet(a)[1],
+    ],
+    ids=["pinv", "cholesky", "slogdet-sign", "slogdet-log"],
+)
+def test_complex_derivatives_that_are_often_wrong(f: Any) -> None:
+    check_grads(f, COMPLEX)
+
+
+@pytest.mark.parametrize("ord", [None, 1, 2, 3, np.inf])
+@pytest.mark.parametrize("axis", [0, -1, (0, 1), (2, 0)])
+def test_norm_with_keepdims(ord: Any, axis: Any) -> None:
+    if isinstance(axis, tuple) and ord == 3:
+        ord = "fro"
+    kept, dropped = (
+        vjp(lambda x, k=k: la.norm(x, ord, axis, keepdims=k), STACK) for k in (True, False)
+    )
+    assert kept[0].ndim == STACK.ndim
+    np.testing.assert_array_equal(np.squeeze(kept[0], axis), dropped[0])
+    weights = array(*dropped[0].shape)
+    found = kept[1](np.expand_dims(weights, axis))[0]
+    np.testing.assert_allclose(found, dropped[1](weights)[0])
+
+
+def test_norms_at_zero_have_second_derivatives_zero() -> None:
+    for f in (la.norm, lambda x: np.sum(la.norm(x[None], axis=1)), lambda x: la.norm(x, 3)):
+        np.testing.assert_array_equal(hessian(f)(np.zeros(2)), 0)
+
+
+@pytest.mark.parametrize("ord", [1, 2, np.inf, "fro", "nuc"])
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (2, 0, 3)])
+def test_norms_of_empty_matrices(ord: Any, shape: tuple[int, ...]) -> None:
+    value, pullback = vjp(lambda x: la.norm(x, ord, axis=(-2, -1)), np.zeros(shape))
+    np.testing.assert_array_equal(value, la.norm(np.zeros(shape), ord, axis=(-2, -1)))
+    assert pullback(np.ones_like(value))[0].shape == shape
+
+
+def test_norms_of_whole_arrays_are_numbers() -> None:
+    for f in (lambda x: la.norm(x, 1), lambda x: la.norm(x, "fro"), la.vector_norm, la.cond):
+        assert isinstance(vjp(f, SQUARE)[0], np.float64)
+
+
+RANK_ONE = np.outer([1.0, 2.0, -1.0], [1.0, 0.5, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("name", "f"),
+    [
+        ("qr", lambda a: np.sum(la.qr(a)[1])),
+        ("cond", la.cond),
+        ("cond", lambda a: la.cond(a, 1)),
+        ("cond", lambda a: la.cond(a, -2)),
+    ],
+)
+def test_deficient_rank_has_no_derivative(name: str, f: Any) -> None:
+    """Neither rounding errors divided by each other, nor a bare LinAlgError, nor a warning."""
+    for a in (RANK_ONE, np.zeros((2, 2)), np.diag([1.0, 0.0])):
+        with pytest.raises(NonFiniteError, match=rf"^{name}: the matrix has no full rank"):
+            grad(f)(a)
+
+
+def test_errors_are_those_of_numpy() -> None:
+    cases: list[tuple[Any, Any, type[Exception]]] = [
+        (lambda a: la.matrix_power(a, 1.5), SQUARE, TypeError),
+        (lambda a: la.matrix_power(a, 1), WIDE, la.LinAlgError),
+        (lambda a: la.eigvalsh(a), VECTOR, la.LinAlgError),
+        (lambda a: la.eigvalsh(a), WIDE, la.LinAlgError),
+        (lambda a: la.cholesky(a), WIDE, la.LinAlgError),
+        (lambda a: la.qr(a)[0], VECTOR, la.LinAlgError),
+        (lambda a: la.cond(a), np.zeros((0, 0)), la.LinAlgError),
+        (lambda a: la.cond(a), VECTOR, la.LinAlgError),
+        (lambda a: la.norm(a, -2), np.zeros((0, 0)), ValueError),
+        (lambda a: la.multi_dot([a]), SQUARE, ValueError),
+    ]
+    for f, a, error in cases:
+        for call in (f, lambda a, f=f: vjp(f, a)):
+            with pytest.raises(error):
+                call(a)

@@ -10,12 +10,14 @@ from retrograd.autodiff.primitive import Primitive, rule, shape_of, stands_for
 from retrograd.autodiff.rules.elementwise import is_complex
 from retrograd.autodiff.rules.matrix_parts import (
     adjoint,
+    check_full_rank,
     hermitian_part,
     identity,
     lower_part,
     read_as_hermitian,
     transposed,
 )
+from retrograd.autodiff.trace import value_of
 from retrograd.errors import MissingRuleError
 
 la = np.linalg
@@ -56,6 +58,7 @@ def cholesky(a: Any, /, *, upper: bool = False) -> Any:
 def _qr_jvp(d: Any, ans: Any, a: Any) -> Any:
     """Of matrices that have at least as many rows as columns; the diagonal of R stays real."""
     q, r = ans
+    check_full_rank("qr", np.diagonal(value_of(r), axis1=-2, axis2=-1), shape_of(a))
     moved = d @ la.inv(r)
     inside = adjoint(q) @ moved
     below = lower_part(inside, -1)
@@ -85,6 +88,8 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     Of a matrix with more rows than columns, `mode="complete"` completes Q by columns that are
     not determined: they have no derivative.
     """
+    if np.ndim(a) < 2:
+        la.qr(value_of(a))  # for NumPy's error
     rows, columns = shape_of(a)[-2:]
     if mode == "r":
         return qr_factors(a)[1]

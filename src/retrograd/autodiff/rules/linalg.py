@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -216,10 +217,11 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
 @stands_for(la.matrix_power)
 def matrix_power(a: Any, n: int) -> Any:
     """`numpy.linalg.matrix_power`, by repeated squaring."""
+    n = operator.index(n)
+    if np.ndim(a) < 2 or shape_of(a)[-1] != shape_of(a)[-2] or n == 0:
+        return la.matrix_power(value_of(a), n)  # NumPy's error, or the identity
     if n < 0:
         return matrix_power(la.inv(a), -n)
-    if n == 0:
-        return la.matrix_power(value_of(a), 0)
     if n == 1:
         return np.copy(a)
     even = matrix_power(a @ a, n // 2)
@@ -230,6 +232,8 @@ def matrix_power(a: Any, n: int) -> Any:
 def multi_dot(arrays: Sequence[Any]) -> Any:
     """`numpy.linalg.multi_dot`: the order of the products costs the fewest multiplications."""
     arrays = list(arrays)
+    if len(arrays) < 2:
+        raise ValueError(f"multi_dot: {len(arrays)} arrays were given; give two or more")
     shapes = [shape_of(x) for x in arrays]
     if len(shapes[0]) == 1:
         shapes[0] = (1, *shapes[0])

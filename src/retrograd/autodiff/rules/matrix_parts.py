@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from retrograd.autodiff.primitive import shape_of
+from retrograd.autodiff.primitive import plain_array, shape_of
 from retrograd.autodiff.rules.elementwise import is_complex
 from retrograd.autodiff.trace import Traced, value_of
+from retrograd.errors import NonFiniteError
 
 
 def floats(x: Any) -> Any:
@@ -21,6 +22,7 @@ def floats(x: Any) -> Any:
 
 def in_double(a: Any) -> Any:
     """An array in double precision, or higher, for functions that calculate in it throughout."""
+    a = floats(a)
     return a.astype(np.result_type(a.dtype, np.float64))
 
 
@@ -78,11 +80,37 @@ def read_as_hermitian(a: Any, lower: bool = True) -> Any:
     triangle that is read is mirrored, so that the gradient is that of the elements read.
     """
     plain = value_of(a)
+    if np.ndim(a) < 2 or shape_of(a)[-1] != shape_of(a)[-2]:
+        return a  # the function itself refuses it
     if not isinstance(plain, np.ndarray) or _is_hermitian(plain):
         return a
     if lower:
         return np.real(a) * identity(a) + lower_part(a, -1) + adjoint(lower_part(a, -1))
     return np.real(a) * identity(a) + upper_part(a, 1) + adjoint(upper_part(a, 1))
+
+
+def check_full_rank(name: str, sizes: Any, shape: tuple[int, ...]) -> None:
+    """Refuse matrices whose rank is deficient to rounding.
+
+    Args:
+        name: of the function, for the message.
+        sizes: of each matrix some sizes (along the last axis) of which one vanishes if, and only
+            if, the rank is deficient: singular values, pivots.
+        shape: of the matrices.
+
+    Raises:
+        NonFiniteError: one of them has no full rank.
+    """
+    sizes = np.abs(plain_array(sizes))
+    if not isinstance(sizes, np.ndarray) or not sizes.size:
+        return
+    floor = np.max(sizes, axis=-1) * (max(shape[-2:]) * float(np.finfo(sizes.dtype).eps))
+    if np.any(np.min(sizes, axis=-1) <= floor):
+        raise NonFiniteError(
+            f"{name}: the matrix has no full rank, to rounding, and there {name} has no "
+            "derivative. Add a small perturbation that restores the rank, such as a multiple of "
+            "the identity."
+        )
 
 
 def _is_hermitian(a: Any) -> bool:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from retrograd.autodiff.primitive import Primitive, rule, stands_for
+from retrograd.autodiff.primitive import Primitive, rule, shape_of, stands_for
 from retrograd.autodiff.rules.elementwise import is_complex
+from retrograd.autodiff.rules.matrix_parts import check_full_rank
 from retrograd.autodiff.trace import Traced, value_of
 from retrograd.errors import MissingRuleError
 
@@ -20,9 +21,7 @@ la = np.linalg
 
 
 def _nonzero(x: Any) -> Any:
-    if isinstance(x, float | np.floating) and x != 0:
-        return x
-    return np.where(x == 0, 1, x)
+    return np.where(value_of(x) == 0, 1, x)
 
 
 def _euclidean(x: Any, axis: tuple[int, ...]) -> Any:
@@ -31,7 +30,11 @@ def _euclidean(x: Any, axis: tuple[int, ...]) -> Any:
 
 
 def _direction(ans: Any, x: Any) -> Any:
-    return np.conj(x) / _nonzero(ans) if is_complex(x) else x / _nonzero(ans)
+    """Of a vector of length zero it is zero, and so are all its derivatives."""
+    turned, size = np.conj(x) if is_complex(x) else x, value_of(ans)
+    if isinstance(size, np.ndarray | float | np.floating) and np.all(size):
+        return turned / ans
+    return np.where(size == 0, 0, turned / _nonzero(ans))
 
 
 # The norms keep the axes that they reduce.
@@ -78,7 +81,7 @@ def _vector(x: Any, ord: Any, axis: tuple[int, ...]) -> Any:
     if ord is None or ord == 2:
         return euclidean(x, axis)
     if ord == np.inf:
-        return np.max(np.abs(x), axis=axis, keepdims=True)
+        return np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
     if ord == -np.inf:
         return np.min(np.abs(x), axis=axis, keepdims=True)
     if ord == 0:
@@ -97,11 +100,17 @@ def _matrix(x: Any, ord: Any, axis: tuple[int, int]) -> Any:
     if ord in (1, -1, np.inf, -np.inf):
         summed, compared = (rows, columns) if abs(ord) == 1 else (columns, rows)
         sums = np.sum(np.abs(x), axis=summed, keepdims=True)
-        extremum = np.max if ord > 0 else np.min
-        return extremum(sums, axis=compared, keepdims=True)
+        if ord > 0:
+            return np.max(sums, axis=compared, keepdims=True, initial=0)
+        return np.min(sums, axis=compared, keepdims=True)
     s = la.svdvals(np.moveaxis(x, axis, (-2, -1)))
-    chosen = np.sum(s, axis=-1) if ord == "nuc" else s[..., 0 if ord == 2 else -1]
-    return np.expand_dims(chosen, axis)
+    return np.expand_dims(_of_singular_values(s, ord), axis)
+
+
+def _of_singular_values(s: Any, ord: Any) -> Any:
+    if ord == "nuc":
+        return np.sum(s, axis=-1)
+    return np.max(s, axis=-1, initial=0) if ord == 2 else np.min(s, axis=-1)
 
 
 def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -109,7 +118,10 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
 
 
 def _dropped(kept: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-    return kept if keepdims or not axis else np.squeeze(kept, axis)
+    if keepdims or not axis:
+        return kept
+    dropped = np.squeeze(kept, axis)
+    return dropped if np.ndim(dropped) else dropped[()]
 
 
 def _check(name: str, x: Any, order: Any, original: Any, *args: Any, **kwargs: Any) -> None:
@@ -153,7 +165,10 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
 
 @stands_for(la.cond)
 def cond(x: Any, p: Any = None) -> Any:
-    """`numpy.linalg.cond`, in every norm."""
+    """`numpy.linalg.cond`, in every norm, of matrices of full rank."""
+    if 0 in shape_of(x) or np.ndim(x) < 2:
+        la.cond(value_of(x), p)  # for NumPy's error
+    check_full_rank("cond", la.svdvals(value_of(x)), shape_of(x))
     if p in (None, 2, -2):
         s = la.svdvals(x)
         largest, smallest = s[..., 0], s[..., -1]

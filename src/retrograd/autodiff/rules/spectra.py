@@ -29,7 +29,12 @@ from retrograd.autodiff.rules.matrix_parts import (
     read_as_hermitian,
 )
 from retrograd.autodiff.trace import Traced, value_of
-from retrograd.errors import CompilationError, DifferentiationError, MissingRuleError, NonFiniteError
+from retrograd.errors import (
+    CompilationError,
+    DifferentiationError,
+    MissingRuleError,
+    NonFiniteError,
+)
 
 la = np.linalg
 

@@ -11,6 +11,7 @@ from retrograd.autodiff.primitive import Primitive, rule, shape_of, stands_for
 from retrograd.autodiff.rules.decompositions import qr_factors
 from retrograd.autodiff.rules.matrix_parts import (
     adjoint,
+    check_full_rank,
     diagonal_of,
     floats,
     hermitian_part,
@@ -22,8 +23,7 @@ from retrograd.autodiff.rules.matrix_parts import (
 from retrograd.autodiff.rules.spectra import mixing, rotation, svd_jvp
 from retrograd.autodiff.trace import value_of
 from retrograd.errors import MissingRuleError
-from retrograd.scipy.linalg.equations import solve_triangular
-from retrograd.scipy.linalg.matrix_functions import sqrtm
+from retrograd.scipy.linalg.equations import solve_triangular, sylvester
 
 la = np.linalg
 
@@ -36,12 +36,18 @@ def cholesky(
     return la.cholesky(a, upper=not lower)
 
 
+# Before SciPy 1.18 the triangle beside the factor is that of the matrix; since then it is zero.
+_KEEPS_OTHER_TRIANGLE = bool(sl.cho_factor(np.array([[2.0, 1.0], [1.0, 2.0]]))[0][1, 0])
+
+
 @stands_for(sl.cho_factor)
 def cho_factor(
     a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True
 ) -> tuple[Any, bool]:
-    """`scipy.linalg.cho_factor`; the other triangle is that of `a`, as in SciPy."""
+    """`scipy.linalg.cho_factor`; the other triangle is what SciPy leaves there."""
     factor = la.cholesky(a, upper=not lower)
+    if not _KEEPS_OTHER_TRIANGLE:
+        return factor, lower
     return factor + (upper_part(a, 1) if lower else lower_part(a, -1)), lower
 
 
@@ -61,6 +67,8 @@ def _lu(a: Any) -> Any:
 
 def _lu_jvp(d: Any, ans: Any, a: Any) -> Any:
     lower, upper = ans
+    pivots = np.diagonal(value_of(upper), axis1=-2, axis2=-1)
+    check_full_rank("lu", pivots, shape_of(a))
     inside = la.inv(lower) @ d @ la.inv(upper)
     return lower @ lower_part(inside, -1), upper_part(inside) @ upper
 
@@ -162,6 +170,11 @@ def qr(
         raise MissingRuleError(
             f"qr: no derivative rule covers mode={mode!r} of a matrix of {rows} rows and "
             f"{columns} columns; use mode='economic'"
+        )
+    if np.ndim(a) > 2 and (pivoting or mode == "r"):
+        raise MissingRuleError(
+            "qr: no derivative rule covers pivoting=True or mode='r' of stacks of matrices; "
+            "factor them one by one, or use retrograd.numpy.linalg.qr"
         )
     pivots: tuple[Any, ...] = ()
     if pivoting:
@@ -307,11 +320,36 @@ def eigvals(
     return eig(a, b, right=False, homogeneous_eigvals=homogeneous_eigvals)
 
 
+def _polar_jvp(d: Any, ans: Any, a: Any) -> Any:
+    """From A = U P: the generator W of the turn of U solves P W + W P = U^H dA - dA^H U."""
+    u, p = ans
+    check_full_rank("polar", la.svdvals(value_of(a)), shape_of(a))
+    inside = adjoint(u) @ d
+    turn = sylvester(p, p, inside - adjoint(inside))
+    moved = u @ turn
+    if shape_of(u)[-2] > shape_of(u)[-1]:  # the columns leave the space that they span
+        moved = moved + (d - u @ inside) @ la.inv(p)
+    return moved, hermitian_part(inside - turn @ p)
+
+
+def _polar(a: Any) -> Any:
+    return sl.polar(a)
+
+
+# Of matrices that have at least as many rows as columns.
+_polar_factors = rule(Primitive(_polar, outputs=True), jvps=[_polar_jvp])
+
+
 @stands_for(sl.polar)
 def polar(a: Any, side: str = "right") -> tuple[Any, Any]:
     """`scipy.linalg.polar`, of matrices whose rank is that of the positive factor's size."""
-    if side == "left":
-        positive = sqrtm(a @ adjoint(a))
-        return la.solve(positive, a), positive
-    positive = sqrtm(adjoint(a) @ a)
-    return adjoint(la.solve(positive, adjoint(a))), positive
+    if side not in ("left", "right"):
+        raise ValueError(f"polar: side={side!r} was given; it is 'right' or 'left'")
+    rows, columns = shape_of(a)[-2:] if side == "right" else shape_of(a)[:-3:-1]
+    if rows < columns:
+        raise MissingRuleError(
+            f"polar: no derivative rule covers side={side!r} of a matrix of shape {shape_of(a)}, "
+            "whose positive factor is singular; use the other side"
+        )
+    u, p = _polar_factors(adjoint(a) if side == "left" else a)
+    return (adjoint(u), p) if side == "left" else (u, p)

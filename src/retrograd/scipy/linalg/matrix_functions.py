@@ -17,7 +17,7 @@ import numpy as np
 import scipy.linalg as sl
 
 from retrograd.autodiff.primitive import Primitive, match, rule, shape_of, stands_for
-from retrograd.autodiff.rules.matrix_parts import floats, in_double, transposed
+from retrograd.autodiff.rules.matrix_parts import check_full_rank, floats, in_double, transposed
 from retrograd.autodiff.trace import value_of
 from retrograd.scipy.linalg.equations import sylvester
 
@@ -84,10 +84,16 @@ def _square_root(a: Any) -> Any:
     return sl.sqrtm(a)
 
 
+def _over_sums(root: Any, x: Any) -> Any:
+    """The solution of R Y + Y R = X: the derivative of a square root R."""
+    check_full_rank("sqrtm", np.linalg.eigvals(value_of(root)) ** 2, shape_of(root))
+    return sylvester(root, root, x)
+
+
 _sqrtm = rule(
     Primitive(_square_root),
-    [lambda g, ans, a: match(sylvester(transposed(ans), transposed(ans), g), a)],
-    [lambda d, ans, a: match(sylvester(ans, ans, d), ans)],
+    [lambda g, ans, a: match(_over_sums(transposed(ans), g), a)],
+    [lambda d, ans, a: match(_over_sums(ans, d), ans)],
 )
 
 

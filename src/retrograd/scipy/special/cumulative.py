@@ -73,7 +73,7 @@ def _f_slopes(n: Any, m: Any, x: Any) -> tuple[Any, Any, Any]:
     """Partials of I_z(n/2, m/2) with z = n x / (m + n x)."""
     a, b, rest = 0.5 * n, 0.5 * m, m + n * x
     z = n * x / rest
-    slope = beta_density(a, b, z) * m / (rest * rest)
+    slope = beta_density(a, b, z) * (m / rest) / rest
     return (
         0.5 * beta_score(1, 0, a, b, z) + slope * x,
         0.5 * beta_score(0, 1, a, b, z) - slope * n * x / m,
@@ -96,15 +96,36 @@ def t_density(df: Any, t: Any) -> Any:
     return np.exp(t_log_density(df, t))
 
 
-def _t_freedom(df: Any, t: Any) -> Any:
-    """The derivative of P(T <= t) in the degrees of freedom; its error grows as their number.
+# Up to this distance from its middle, a density of Student's t is integrated by so many nodes.
+_NEAR = 0.5
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 
-    P(T > |t|) is I_z(df/2, 1/2) / 2 with z = df / (df + t^2); at t = 0 it does not change.
-    """
-    still = (plain(t) == 0) | np.isinf(plain(df))
-    if np.any(still):
-        found = _t_freedom(np.where(still, 1, df), np.where(still, 1, t))
-        return np.where(still, 0, found)
+
+def _t_freedom(df: Any, t: Any) -> Any:
+    """The derivative of P(T <= t) in the degrees of freedom; its error grows as their number."""
+    normal = np.isinf(plain(df))
+    near = (np.abs(plain(t)) < _NEAR) & ~normal
+    far = ~(near | normal)
+    found: Any = np.where(near | far, 0, 0 * t)
+    if np.any(near):
+        found = np.where(near, _t_freedom_near(np.where(near, df, 1), np.where(near, t, 0)), found)
+    if np.any(far):
+        found = np.where(far, _t_freedom_far(np.where(far, df, 1), np.where(far, t, 1)), found)
+    return found
+
+
+def _t_freedom_near(df: Any, t: Any) -> Any:
+    """By the integral of the density's derivative from 0 to t."""
+    dtype = np.result_type(plain(df), plain(t))
+    nodes, weights = (0.5 * (1 + _NODES)).astype(dtype), (0.5 * _WEIGHTS).astype(dtype)
+    df, x = np.expand_dims(df, -1), np.expand_dims(t, -1) * nodes
+    spread = 1 / df + sc.psi(0.5 * df) - sc.psi(0.5 * df + 0.5)
+    fall = np.log1p(x * x / df) - (df + 1) * x * x / (df * (df + x * x))
+    return t * np.sum(-0.5 * (fall + spread) * t_density(df, x) * weights, axis=-1)
+
+
+def _t_freedom_far(df: Any, t: Any) -> Any:
+    """By P(T > |t|) = I_z(df/2, 1/2) / 2 with z = df / (df + t^2)."""
     through_a = 0.25 * beta_score(1, 0, 0.5 * df, 0.5, df / (df + t * t))
     through_z = 0.5 * t_density(df, t) * np.abs(t) / df
     return -np.sign(t) * (through_a + through_z)

@@ -45,8 +45,17 @@ def _quotient(x: Any, y: Any) -> Any:
     return x / np.where(absent, 1, y) if np.any(absent) else x / y
 
 
-special(sc.xlogy, lambda ans, x, y: sc.xlogy(1, y), lambda ans, x, y: _quotient(x, y))
-special(sc.xlog1py, lambda ans, x, y: sc.xlog1py(1, y), lambda ans, x, y: _quotient(x, 1 + y))
+def _log(y: Any) -> Any:
+    """log(y), without a warning at 0; of a Python number another one, which promotes nothing."""
+    return math.log(y) if isinstance(y, int | float) and y > 0 else sc.xlogy(1, y)
+
+
+def _log1p(y: Any) -> Any:
+    return math.log1p(y) if isinstance(y, int | float) and y > -1 else sc.xlog1py(1, y)
+
+
+special(sc.xlogy, lambda ans, x, y: _log(y), lambda ans, x, y: _quotient(x, y))
+special(sc.xlog1py, lambda ans, x, y: _log1p(y), lambda ans, x, y: _quotient(x, 1 + y))
 special(
     sc.powm1,
     lambda ans, x, y: y * x ** (y - 1),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
+from retrograd.autodiff.rules.elementwise import is_complex
 from retrograd.scipy.special.partials import by_place, plain, special
 
 __all__ = ["log_ndtr_slope"]
@@ -32,7 +33,7 @@ def _scaled_complement_slope(x: Any) -> Any:
     far = np.real(plain(x)) > _FAR
     return by_place(
         far, x,
-        lambda x: -_falling_tail(-0.5 / (x * x)) / (_ROOT_PI * x * x),
+        lambda x: -_falling_tail(-0.5 * (1 / x) ** 2) * (1 / x) ** 2 / _ROOT_PI,
         lambda x: 2 * x * sc.erfcx(x) - 2 / _ROOT_PI,
         at=(2 * _FAR, 0.0),
     )  # fmt: skip
@@ -58,25 +59,32 @@ def _faddeeva_slope(z: Any) -> Any:
     )  # fmt: skip
 
 
+def _square(x: Any) -> Any:
+    """x^2 for an exponent; real numbers beyond 200 as 200, where exp(-x^2/2) is zero already."""
+    if not is_complex(x):
+        x = np.minimum(np.maximum(x, -200), 200)
+    return x * x
+
+
 def log_ndtr_slope(x: Any) -> Any:
     """The density of the normal distribution over its distribution function, in either tail."""
     return by_place(
         np.real(plain(x)) < 0, x,
         lambda x: math.sqrt(2 / math.pi) / sc.erfcx(-math.sqrt(0.5) * x),
-        lambda x: np.exp(-0.5 * x * x) / (_ROOT_2PI * sc.ndtr(x)),
+        lambda x: np.exp(-0.5 * _square(x)) / (_ROOT_2PI * sc.ndtr(x)),
         at=(-1.0, 1.0),
     )  # fmt: skip
 
 
-special(sc.erf, lambda ans, x: 2 / _ROOT_PI * np.exp(-x * x))
-special(sc.erfc, lambda ans, x: -2 / _ROOT_PI * np.exp(-x * x))
+special(sc.erf, lambda ans, x: 2 / _ROOT_PI * np.exp(-_square(x)))
+special(sc.erfc, lambda ans, x: -2 / _ROOT_PI * np.exp(-_square(x)))
 special(sc.erfi, lambda ans, x: 2 / _ROOT_PI * np.exp(x * x))
 special(sc.erfcx, lambda ans, x: _scaled_complement_slope(x))
 special(sc.dawsn, lambda ans, x: _dawson_slope(x))
 special(sc.wofz, lambda ans, z: _faddeeva_slope(z))
 special(sc.erfinv, lambda ans, y: _ROOT_PI / 2 * np.exp(ans * ans))
 special(sc.erfcinv, lambda ans, y: -_ROOT_PI / 2 * np.exp(ans * ans))
-special(sc.ndtr, lambda ans, x: np.exp(-0.5 * x * x) / _ROOT_2PI)
+special(sc.ndtr, lambda ans, x: np.exp(-0.5 * _square(x)) / _ROOT_2PI)
 special(sc.ndtri, lambda ans, y: _ROOT_2PI * np.exp(0.5 * ans * ans))
 special(sc.log_ndtr, lambda ans, x: log_ndtr_slope(x))
 special(sc.ndtri_exp, lambda ans, y: 1 / log_ndtr_slope(ans))

@@ -52,9 +52,17 @@ def beta_density(a: Any, b: Any, x: Any) -> Any:
         return np.exp(_log_beta_weight(a, b, x)) / (x * (1 - x))
     left = np.where(plain(x) == 0, edge_density(a, plain(b)), 0.0)
     edge = np.where(plain(x) == 1, edge_density(b, plain(a)), left)
-    x = np.where(inside, x, 0.5)
+    argument, x = x, np.where(inside, x, 0.5)
     density = np.exp(_log_beta_weight(a, b, x)) / (x * (1 - x))
-    return np.where(inside, density, edge.astype(plain(density).dtype))
+    found = np.where(inside, density, edge.astype(plain(density).dtype))
+    at = plain(argument)
+    finite = ((at == 0) & (plain(a) >= 1)) | ((at == 1) & (plain(b) >= 1))
+    if not np.any(finite):
+        return found
+    # At such an end the density is finite, and so may be its derivatives.
+    a, b, x = np.where(finite, a, 1), np.where(finite, b, 1), np.where(finite, argument, 0.5)
+    powers = x ** (a - 1) * (1 - x) ** (b - 1)
+    return np.where(finite, powers * np.exp(-sc.betaln(a, b)), found)
 
 
 def _psi_rise(x: Any, h: Any) -> Any:
@@ -137,15 +145,28 @@ def _beta_tail(i: int, j: int, a: Any, b: Any, x: Any, y: Any) -> Any:
 
 
 beta_score = primitive_for(_beta_score)
+
+
+def _beta_score_slope(i: int, j: int, a: Any, b: Any, x: Any) -> Any:
+    """The derivative of a score in x: that of the density; infinite at an end up to 1."""
+    first, last = plain(x) == 0, plain(x) == 1
+    ends = np.any(first | last)
+    log_x = np.log(np.where(first, 1, x) if ends else x)
+    log_rest = np.log1p(-(np.where(last, 0, x) if ends else x))
+    found = beta_density(a, b, x) * bell((i, j), _beta_cumulants(a, b, log_x, log_rest))
+    if not ends:
+        return found
+    infinite = (first & (plain(a) <= 1) & (i > 0)) | (last & (plain(b) <= 1) & (j > 0))
+    return np.where(infinite, np.where(first, (-1) ** i, (-1) ** j) * np.inf, found)
+
+
 special(
     beta_score,
     refused("betainc", "i"),
     refused("betainc", "j"),
     lambda ans, i, j, a, b, x: beta_score(i + 1, j, a, b, x),
     lambda ans, i, j, a, b, x: beta_score(i, j + 1, a, b, x),
-    lambda ans, i, j, a, b, x: (
-        beta_density(a, b, x) * bell((i, j), _beta_cumulants(a, b, np.log(x), np.log1p(-x)))
-    ),
+    lambda ans, i, j, a, b, x: _beta_score_slope(i, j, a, b, x),
 )
 special(
     sc.betainc,

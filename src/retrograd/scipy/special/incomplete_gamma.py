@@ -42,10 +42,16 @@ def gamma_density(a: Any, x: Any) -> Any:
     inside = (plain(x) > 0) & np.isfinite(plain(x))
     if np.all(inside):
         return np.exp(_log_gamma_weight(a, x)) / x
-    edge = np.where(plain(x) == 0, edge_density(a, 1.0), 0.0)
+    edge, argument = np.where(plain(x) == 0, edge_density(a, 1.0), 0.0), x
     x = np.where(inside, x, 1.0)
     density = np.exp(_log_gamma_weight(a, x)) / x
-    return np.where(inside, density, edge.astype(plain(density).dtype))
+    found = np.where(inside, density, edge.astype(plain(density).dtype))
+    start = (plain(argument) == 0) & (plain(a) >= 1)
+    if not np.any(start):
+        return found
+    # There the density is finite, and so may be its derivatives.
+    a, x = np.where(start, a, 1), np.where(start, argument, 1)
+    return np.where(start, x ** (a - 1) * np.exp(-x - sc.gammaln(a)), found)
 
 
 def _gamma_cumulants(a: Any, log_t: Any) -> Any:
@@ -88,12 +94,22 @@ def _gamma_tail(n: int, a: Any, x: Any, log_x: Any, side: int) -> Any:
     )  # fmt: skip
 
 
+def _gamma_score_slope(n: int, a: Any, x: Any) -> Any:
+    """The derivative of the n-th score in x: that of the density; infinite at 0 up to a = 1."""
+    zero = plain(x) == 0
+    log_x = np.log(np.where(zero, 1, x)) if np.any(zero) else np.log(x)
+    found = gamma_density(a, x) * bell((n, 0), _gamma_cumulants(a, log_x))
+    if not np.any(zero):
+        return found
+    return np.where(zero & (plain(a) <= 1), (-1) ** n * np.inf, found)
+
+
 gamma_score = primitive_for(_gamma_score)
 special(
     gamma_score,
     refused("gammainc", "n"),
     lambda ans, n, a, x: gamma_score(n + 1, a, x),
-    lambda ans, n, a, x: gamma_density(a, x) * bell((n, 0), _gamma_cumulants(a, np.log(x))),
+    lambda ans, n, a, x: _gamma_score_slope(n, a, x),
 )
 special(sc.gammainc, lambda ans, a, x: gamma_score(1, a, x), lambda ans, a, x: gamma_density(a, x))
 special(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.special as sc
 
+from retrograd.autodiff.primitive import has_traced
 from retrograd.scipy.special.partials import plain, refused, special
 
 if TYPE_CHECKING:
@@ -17,15 +18,17 @@ __all__: list[str] = []
 
 def _polynomial(function: Any, parameters: int, slope: Callable[..., Any]) -> None:
     """A polynomial f(n, ..., x) with parameters, by its derivative in x where n > 0."""
+    name = function.__name__
 
     def partial(ans: Any, n: Any, *rest: Any) -> Any:
         constant = plain(n) == 0
         if not np.any(constant):
             return slope(n, *rest)
+        if has_traced(n):  # below, the degree is constant
+            refused(name, "n")()
         degree = np.where(constant, 1, plain(n)) if np.ndim(n) else 1
         return np.where(constant, 0, slope(degree, *rest))
 
-    name = function.__name__
     refusals = [refused(name, what) for what in ("n", *("a parameter",) * parameters)]
     special(function, *refusals, partial)
 

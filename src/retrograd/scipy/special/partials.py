@@ -8,6 +8,7 @@ import numpy as np
 
 from retrograd.autodiff.primitive import REGISTRY, Primitive, elementwise, match, plain_array, rule
 from retrograd.autodiff.rules.elementwise import is_complex
+from retrograd.autodiff.trace import value_of
 from retrograd.errors import MissingRuleError
 
 if TYPE_CHECKING:
@@ -75,7 +76,12 @@ def special(function: Any, *partials: Callable[..., Any]) -> Primitive:
 
 
 def _in_precision(partial: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda ans, *args: _alike(partial(ans, *args), ans)
+    return lambda ans, *args: _alike(partial(ans, *map(_as_numpy, args)), ans)
+
+
+def _as_numpy(x: Any) -> Any:
+    """A Python number as NumPy's, which divides by zero as arrays do."""
+    return x * np.float64(1.0) if type(value_of(x)) is float else x
 
 
 def _alike(x: Any, ans: Any) -> Any:

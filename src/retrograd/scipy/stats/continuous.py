@@ -179,13 +179,22 @@ continuous(
     ppf=lambda q, s: np.exp(s * sc.ndtri(q)),
     isf=lambda q, s: np.exp(-s * sc.ndtri(q)),
 )  # fmt: skip
+
+
+def _cauchy_isf(q: Any) -> Any:
+    """The cotangent of pi q, from the nearer end of the interval."""
+    low = value_of(q) < 0.5
+    near = math.pi * np.where(low, q, 1 - q)
+    return np.where(low, 1, -1).astype(near.dtype) / np.tan(near)
+
+
 continuous(
     st.cauchy, (0.0,),
     logpdf=lambda y: -np.log1p(y * y) - math.log(math.pi),
     cdf=lambda y: np.arctan2(1, -y) / math.pi,
     sf=lambda y: np.arctan2(1, y) / math.pi,
-    ppf=lambda q: np.tan(math.pi * (q - 0.5)),
-    isf=lambda q: np.tan(math.pi * (0.5 - q)),
+    ppf=lambda q: -_cauchy_isf(q),
+    isf=lambda q: _cauchy_isf(q),
 )  # fmt: skip
 continuous(
     st.halfnorm, (1.0,),
@@ -270,18 +279,38 @@ continuous(
     ppf=lambda q, b: np.exp(-np.log1p(-q) / b),
     isf=lambda q, b: q ** (-1 / b),
 )  # fmt: skip
+
+
+def _gumbel_sf(y: Any) -> Any:
+    """Beyond 80 it is zero, and so are its derivatives; exp(y) soon overflows there."""
+    return np.exp(-np.exp(np.minimum(y, 80)))
+
+
+def _gumbel_cdf(y: Any) -> Any:
+    return -np.expm1(-np.exp(np.minimum(y, 80)))
+
+
+def _gumbel_pdf(y: Any) -> Any:
+    y = np.minimum(y, 80)
+    return np.exp(y - np.exp(y))
+
+
 continuous(
     st.gumbel_r, (0.0,),
+    pdf=lambda y: _gumbel_pdf(-y),
     logpdf=lambda y: -y - np.exp(-y),
+    cdf=lambda y: _gumbel_sf(-y),
     logcdf=lambda y: -np.exp(-y),
-    sf=lambda y: -np.expm1(-np.exp(-y)),
+    sf=lambda y: _gumbel_cdf(-y),
     ppf=lambda q: -np.log(-np.log(q)),
     isf=lambda q: -np.log(-np.log1p(-q)),
 )  # fmt: skip
 continuous(
     st.gumbel_l, (0.0,),
+    pdf=_gumbel_pdf,
     logpdf=lambda y: y - np.exp(y),
-    cdf=lambda y: -np.expm1(-np.exp(y)),
+    cdf=_gumbel_cdf,
+    sf=_gumbel_sf,
     logsf=lambda y: -np.exp(y),
     ppf=lambda q: np.log(-np.log1p(-q)),
     isf=lambda q: np.log(-np.log(q)),
@@ -301,4 +330,49 @@ continuous(
 continuous(
     st.skewnorm, (0.0, 1.0),
     logpdf=lambda y, a: math.log(2) - 0.5 * y * y - 0.5 * _LOG_2PI + sc.log_ndtr(a * y),
+)  # fmt: skip
+
+
+def _triangle(low: Formula, high: Formula) -> Formula:
+    """One formula up to the mode c and another one beyond."""
+
+    def formula(y: Any, c: Any) -> Any:
+        below = (value_of(y) < value_of(c)) | (value_of(c) == 1)
+        # Neither formula is asked in the places of the other: at c = 0 and c = 1 there is but one.
+        near, far = np.where(below, c, 0.5), np.where(below, 0.5, c)
+        return np.where(below, low(y, near), high(1 - y, 1 - far))
+
+    return formula
+
+
+def _triangle_ppf(q: Any, c: Any) -> Any:
+    below = value_of(q) < value_of(c)
+    near, far = np.where(below, q * c, 1), np.where(below, 1, (1 - q) * (1 - c))
+    return np.where(below, np.sqrt(near), 1 - np.sqrt(far))
+
+
+continuous(
+    st.triang, (0.3, 0.5),
+    pdf=_triangle(lambda y, c: 2 * y / c, lambda y, c: 2 * y / c),
+    cdf=_triangle(lambda y, c: y * y / c, lambda y, c: 1 - y * y / c),
+    sf=_triangle(lambda y, c: 1 - y * y / c, lambda y, c: y * y / c),
+    ppf=_triangle_ppf,
+    isf=lambda q, c: _triangle_ppf(1 - q, c),
+)  # fmt: skip
+
+
+def _log_normal_mass(a: Any, b: Any) -> Any:
+    """log P(a < Z < b) of a standard normal Z, from the tail that is nearer."""
+    flipped = value_of(a) > 0
+    low, high = np.where(flipped, -b, a), np.where(flipped, -a, b)
+    bounded, log_high = value_of(low) > -np.inf, sc.log_ndtr(high)
+    share = sc.log_ndtr(np.where(bounded, low, 0)) - log_high
+    return log_high + np.log(-np.expm1(np.where(bounded, share, -np.inf)))
+
+
+continuous(
+    st.truncnorm, (0.0, -1.0, 1.0),
+    logpdf=lambda y, a, b: -0.5 * y * y - 0.5 * _LOG_2PI - _log_normal_mass(a, b),
+    logcdf=lambda y, a, b: _log_normal_mass(a, y) - _log_normal_mass(a, b),
+    logsf=lambda y, a, b: _log_normal_mass(y, b) - _log_normal_mass(a, b),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.stats
 
-from retrograd.autodiff.primitive import REGISTRY, has_traced, stands_for
+from retrograd.autodiff.primitive import REGISTRY, has_traced, on_plain, stands_for
 from retrograd.autodiff.trace import Traced, value_of
 from retrograd.errors import MissingRuleError
 
@@ -170,7 +170,7 @@ def register(
                     "steps. Pass a plain value there (retrograd.value_of)."
                 )
         arguments = [_array(value) for value in given.values()]
-        return formula(method(*map(value_of, arguments)), *arguments)
+        return formula(on_plain(method, *arguments), *arguments)
 
     call.__name__ = full
     stands_for(method)(call)

@@ -38,6 +38,8 @@ _CONTINUOUS: dict[Any, tuple[tuple[float, float], tuple[float, ...]]] = {
     st.gumbel_r: ((-1, 2), ()),
     st.gumbel_l: ((-1, 2), ()),
     st.rayleigh: ((0.4, 2), ()),
+    st.triang: ((0.3, 1.1), (0.41,)),
+    st.truncnorm: ((-0.5, 0.9), (-0.8, 1.3)),
     st.vonmises: ((-1, 2), (1.3,)),
     st.skewnorm: ((-1, 2), (0.7,)),
 }
@@ -76,6 +78,7 @@ def _order(original: Any, name: str) -> int:
     that are incomplete beta functions.
     """
     vanishes = {(st.uniform, "logcdf"), (st.pareto, "logpdf"), (st.pareto, "logsf")}
+    vanishes |= {(st.triang, "logpdf"), (st.triang, "logcdf"), (st.triang, "logsf")}
     slow = original in (st.beta, st.f, st.t) and name not in ("logpdf", "cdf")
     return 1 if slow or (original, name) in vanishes or original is st.bernoulli else 2
 
