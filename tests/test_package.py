@@ -56,7 +56,9 @@ def test_every_public_name_is_documented_with_an_example(name):
         assert ">>>" in documentation
 
 
-@pytest.mark.parametrize("name", ["compat", "data", "errors", "extend", "numpy", "scipy", "study", "testing"])
+@pytest.mark.parametrize(
+    "name", ["compat", "data", "errors", "extend", "numpy", "scipy", "study", "testing"]
+)
 def test_submodules_are_reached_by_attribute(name):
     assert getattr(retrograd, name).__name__ == f"retrograd.{name}"
     assert name in dir(retrograd)

@@ -28,6 +28,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from retrograd.autodiff import primitive as _engine
+from retrograd.autodiff.box import OPERATORS
 from retrograd.autodiff.primitive import Primitive, elementwise, linear, match, multilinear
 from retrograd.autodiff.tape import missing as _missing
 from retrograd.errors import ArgumentError
@@ -96,8 +97,12 @@ def defvjp(function: Callable[..., Any], *vjps: Rule | None) -> None:
         >>> rg.grad(lambda f: np.sum(scaled(np.array([1.0, 2.0]), f)))(3.0)
         np.float64(3.0)
     """
-    known = _known(function)
-    known.vjps = [_stated(rule, known, i, "reverse") for i, rule in enumerate(vjps)]
+    for known in _known(function):
+        known.vjps = [_stated(rule, known, i, "reverse") for i, rule in enumerate(vjps)]
+        known.pullback = known.add_into = None
+        known.reads = [_engine.reads_of(rule, -2) for rule in known.vjps]
+        known.plans.clear()
+        known.keywords.clear()
 
 
 def defjvp(function: Callable[..., Any], *jvps: Rule | None) -> None:
@@ -114,12 +119,17 @@ def defjvp(function: Callable[..., Any], *jvps: Rule | None) -> None:
         >>> rg.jvp(sine, (0.0,), (2.0,))[1]
         np.float64(2.0)
     """
-    known = _known(function)
-    known.jvps = [_stated(rule, known, i, "forward") for i, rule in enumerate(jvps)]
+    for known in _known(function):
+        known.jvps = [_stated(rule, known, i, "forward") for i, rule in enumerate(jvps)]
+        known.keywords.clear()
 
 
-def _known(function: Callable[..., Any]) -> Primitive:
-    return function if isinstance(function, Primitive) else _engine.primitive_for(function)
+def _known(function: Callable[..., Any]) -> list[Primitive]:
+    """The primitive of a function; of a ufunc, that of Python's operator as well."""
+    if isinstance(function, Primitive):
+        return [function]
+    operator = OPERATORS.get(function)  # type: ignore[call-overload]
+    return [_engine.primitive_for(function), *([] if operator is None else [operator])]
 
 
 def _stated(rule: Rule | None, known: Primitive, argnum: int, mode: str) -> Rule:

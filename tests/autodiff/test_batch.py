@@ -17,7 +17,7 @@ from retrograd.errors import DifferentiationError, MissingRuleError
 from retrograd.extend import defjvp, defvjp, primitive
 from retrograd.testing.samples import samples
 
-SAMPLES = samples("numpy")
+SAMPLES = samples("numpy") | samples("scipy")
 X = np.array([0.3, 0.7, 1.1])
 
 
@@ -121,6 +121,12 @@ def test_what_branches_on_a_cotangent_is_taken_one_by_one(one_by_one) -> None:
         lambda g, ans, x: np.array(np.asarray(g) * 2),
         lambda g, ans, x: g * 2 if g.any() else g,
         lambda g, ans, x: 2 * rg.value_of(g),
+        lambda g, ans, x: g * 2 if "1." in str(g) and "1." in f"{g!r}" else g * 3,
+        lambda g, ans, x: np.eye(3)[np.nonzero(g)[0][0]] * 2,
+        lambda g, ans, x: g * 2 if 1.0 in g else g * 3,
+        lambda g, ans, x: g * 3 if np.allclose(g, 0) else g * 2,
+        lambda g, ans, x: g * (2 * max(g)),
+        lambda g, ans, x: np.eye(3)[np.argmax(g)] * 2,
     ],
 )
 def test_plain_functions_of_a_cotangent_are_taken_one_by_one(rule) -> None:

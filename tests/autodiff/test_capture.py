@@ -163,3 +163,25 @@ def test_methods_of_ufuncs_in_the_drop_in_namespace() -> None:
 
     assert rnp.add.reduce(np.ones(3)) == 3.0
     np.testing.assert_array_equal(rg.grad(lambda x: rnp.add.reduce(x))(np.ones(3)), np.ones(3))
+
+
+def test_an_array_that_is_used_several_times_is_locked_once_and_let_go() -> None:
+    constant = np.full((200, 200), 2.0)
+    seen: list[bool] = []
+
+    def f(x: Any) -> Any:
+        for _ in range(3):
+            x = x * constant
+        seen.append(constant.flags.writeable)
+        return np.sum(x * constant[:])
+
+    np.testing.assert_array_equal(rg.grad(f)(np.ones((200, 200))), np.full((200, 200), 16.0))
+    assert seen == [False]
+    assert constant.flags.writeable
+    assert not capture._locked
+
+
+def test_an_array_of_objects_is_refused_where_no_rule_reads_it() -> None:
+    objects = np.array([1.0, 2.0], dtype=object)
+    with pytest.raises(InterceptionError, match="dtype object"):
+        rg.grad(lambda x: np.sum(x + objects))(np.ones(2))

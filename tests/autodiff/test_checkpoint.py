@@ -218,6 +218,59 @@ def test_assigning_to_an_enclosing_variable_is_refused() -> None:
         rg.grad(loss)(X)
 
 
+def loop_variables(x):
+    for k in range(1, 4):
+        x = rg.checkpoint(lambda y: np.sin(k * y))(x)  # noqa: B023
+    return x
+
+
+def growing_lists(x):
+    states = [x]
+    factors = []
+    for k in range(1, 4):
+        factors.append(k)
+        states.append(rg.checkpoint(lambda: np.sin(factors[-1] * states[-1]))())
+    return states[-1]
+
+
+def functions_in_loops(x):
+    for k in range(1, 4):
+
+        def scaled(y):
+            return k * y  # noqa: B023
+
+        block = {"f": partial(lambda f, y: np.sin(f(y)), scaled)}
+        x = rg.checkpoint(lambda y: block["f"](y))(x)  # noqa: B023
+    return x
+
+
+@pytest.mark.parametrize("f", [loop_variables, growing_lists, functions_in_loops])
+def test_variables_that_change_afterwards_are_put_back(f) -> None:
+    """At zero, all of the functions have the same value, which tells nothing."""
+    for x in (0.0, 0.3):
+        expected, y = 1.0, x
+        for k in (1, 2, 3):
+            expected, y = expected * k * np.cos(k * y), np.sin(k * y)
+        assert rg.grad(f)(x) == pytest.approx(expected)
+        assert rg.jvp(f, (x,), (1.0,))[1] == pytest.approx(expected)
+        plain = rg.grad(lambda x: np.sin(3 * np.sin(2 * np.sin(x))))
+        assert rg.grad(rg.grad(f))(x) == pytest.approx(rg.grad(plain)(x))
+        assert rg.hvp(f)(x, 1.0) == pytest.approx(rg.grad(plain)(x))
+
+
+def test_a_counter_counts_evaluations_of_the_program_alone() -> None:
+    count, seen = 0, []
+
+    def f(y):
+        nonlocal count
+        count += 1
+        seen.append(count)
+        return np.sin(y) * len(seen)
+
+    assert rg.grad(rg.checkpoint(f))(0.3) == pytest.approx(np.cos(0.3))
+    assert (count, seen) == (1, [1])
+
+
 def test_an_exception_leaves_nothing_behind() -> None:
     def fails(x):
         raise KeyError("inside")

@@ -139,3 +139,31 @@ def test_captured_values_are_refused() -> None:
 
     with pytest.raises(EscapedTraceError, match="pass it as an argument"):
         rg.grad(loss)(X)
+
+
+def test_rules_see_their_variables_as_they_were() -> None:
+    def with_vjp(x):
+        total = 0.0
+        for k in (1, 2, 3):
+            f = rg.custom_vjp(
+                lambda x: k * x * x,  # noqa: B023
+                lambda x: (k * x * x, lambda g: (2 * k * x * g,)),  # noqa: B023
+            )
+            total = total + f(x)
+        return total
+
+    def with_jvp(x):
+        total = 0.0
+        for k in (1, 2, 3):
+            f = rg.custom_jvp(
+                lambda x: k * x * x,  # noqa: B023
+                lambda p, t: (k * p[0] * p[0], 2 * k * p[0] * t[0]),  # noqa: B023
+            )
+            total = total + f(x)
+        return total
+
+    for f in (with_vjp, with_jvp):
+        assert rg.grad(f)(0.5) == pytest.approx(6.0)
+        assert rg.jvp(f, (0.5,), (1.0,))[1] == pytest.approx(6.0)
+        for second in (rg.grad(rg.grad(f)), rg.hessian(f), lambda x, f=f: rg.hvp(f)(x, 1.0)):
+            assert second(0.5) == pytest.approx(12.0)

@@ -25,6 +25,8 @@ WITHOUT = {
     "__dlpack_device__", "__iand__", "__ilshift__", "__invert__", "__ior__", "__irshift__",
     "__ixor__", "__lshift__", "__or__", "__rand__", "__rlshift__", "__ror__", "__rrshift__",
     "__rshift__", "__rxor__", "__setstate__", "__xor__",
+    # Python 3.12 and NumPy 2.5
+    "__buffer__", "_set_dtype", "_set_shape",
 }  # fmt: skip
 
 

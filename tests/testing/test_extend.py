@@ -7,6 +7,7 @@ import pytest
 import scipy.special
 
 import retrograd as rg
+from retrograd.autodiff.box import OPERATORS
 from retrograd.autodiff.primitive import REGISTRY
 from retrograd.errors import ArgumentError, MissingRuleError
 from retrograd.extend import defjvp, defvjp, elementwise, match, primitive
@@ -61,6 +62,23 @@ def test_functions_of_other_libraries_are_intercepted() -> None:
         np.testing.assert_array_equal(rg.grad(lambda x: np.sum(unknown(x, 0.5)))(x), [1.0, 1.0])
     finally:
         del REGISTRY[unknown]
+
+
+def test_a_rule_for_a_ufunc_is_one_for_the_operator_too() -> None:
+    known = [REGISTRY[np.floor_divide], OPERATORS[np.floor_divide]]
+    before = [(p.vjps, p.jvps, p.reads, p.differentiable) for p in known]
+    try:
+        for p in known:
+            p.differentiable = True
+        defvjp(np.floor_divide, lambda g, ans, x, y: 7 * g)
+        defjvp(np.floor_divide, lambda d, ans, x, y: 7 * d)
+        for f in (lambda x: x // 2.0, lambda x: np.floor_divide(x, 2.0)):
+            assert rg.grad(f)(5.0) == 7.0
+            assert rg.jvp(f, (5.0,), (1.0,))[1] == 7.0
+    finally:
+        for p, (vjps, jvps, reads, differentiable) in zip(known, before, strict=True):
+            p.vjps, p.jvps, p.reads, p.differentiable = vjps, jvps, reads, differentiable
+            p.plans.clear()
 
 
 def test_a_rule_must_be_a_function() -> None:

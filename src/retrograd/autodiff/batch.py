@@ -101,7 +101,7 @@ for _name, _ufunc in {
     setattr(BatchBox, f"__{_name}__", _compared(_ufunc))
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
     setattr(BatchBox, f"__i{_name}__", _refused)
-for _name in ("rebind", "assign", "__setitem__"):
+for _name in ("rebind", "assign", "__setitem__", "__repr__", "__str__", "__format__"):
     setattr(BatchBox, _name, _refused)
 BatchBox.__hash__ = None  # type: ignore[assignment]
 

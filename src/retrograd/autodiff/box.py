@@ -19,6 +19,7 @@ import numpy as np
 from retrograd.autodiff.constants import CONSTANT
 from retrograd.autodiff.face import Face
 from retrograd.autodiff.interception import call_function, call_ufunc, intercepted
+from retrograd.autodiff.places import places_of
 from retrograd.autodiff.primitive import REGISTRY, Primitive, has_traced, primitive_for
 from retrograd.autodiff.trace import Traced, stand_in_of, value_of
 from retrograd.autodiff.ufunc_methods import REDUCTIONS
@@ -42,7 +43,12 @@ def _as_type(x: Any, dtype: Any) -> Any:
     return x.astype(dtype) if hasattr(x, "astype") else np.asarray(x).astype(dtype)[()]
 
 
+def _read_at(x: Any, places: Any) -> Any:
+    return x.take(places)
+
+
 set_item = primitive_for(_set_item)
+read_at = primitive_for(_read_at)
 as_type = primitive_for(_as_type)
 
 
@@ -62,13 +68,17 @@ class Box(Face):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, Traced):
             return get_item(self, index)
-        result = self.owner.apply(get_item, (self, index), {})
+        if type(index) is tuple and index and type(index[0]) is np.ndarray:
+            places = places_of(index, self.value)
+            if places is not None:
+                return self.owner.binary(read_at, self, places)
+        result = self.owner.binary(get_item, self, index)
         if isinstance(result, Box) and _shares(result, self):
             return result.view_class(result, get_item, self, (index,), {})
         return result
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if isinstance(value, View) and value.base is self and value.args[0] is index:
+        if isinstance(value, View) and value.base is self and value.shows(index):
             return  # the second half of `a[i] += b`: the view has written already
         if isinstance(value, list | tuple) and has_traced(value):
             value = REGISTRY[np.array](value)
@@ -95,11 +105,14 @@ class Box(Face):
             views[:] = [reference for reference in views if reference() is not None]
 
     def tell_views(self) -> None:
-        """Let the views that are still alive take the new value."""
-        for reference in getattr(self, "views", ()):
-            view = reference()
-            if view is not None:
-                view.look_again()
+        """Let the views that are still alive, and their views, take the new value."""
+        waiting: list[Box] = [self]
+        while waiting:
+            for reference in getattr(waiting.pop(), "views", ()):
+                view = reference()
+                if view is not None:
+                    view.look_again()
+                    waiting.append(view)
 
     def assign(self, result: Any) -> None:
         """Take a new value in place under NumPy's rules: shape and dtype stay."""
@@ -120,7 +133,7 @@ class Box(Face):
         if not isinstance(result, Traced):  # a constant: what was here has no influence any more
             result = set_item(self, ..., result)
         elif not self.shape:  # ufuncs make numbers of 0-d arrays, which could not change again
-            result = REGISTRY[np.reshape](result, ())
+            result = REGISTRY[np.copy](result)
         self.rebind(result)
 
     def snapshot(self) -> Any:
@@ -175,7 +188,8 @@ class Box(Face):
         raise intercepted(
             "np.array([x, ...]), np.asarray(x) or a[i] = x with a plain array a",
             "use retrograd.numpy.array, or np.stack and np.concatenate, create arrays that are "
-            "written to with retrograd.numpy (zeros, array, ...) or np.zeros_like(x),",
+            "written to with retrograd.numpy (zeros, array, ...) or np.zeros_like(x), take SciPy's "
+            "functions from retrograd.scipy (those that have a rule),",
         )
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -224,12 +238,20 @@ class View(Box):
     def __init__(
         self, box: Box, primitive: ViewPrimitive, base: Box, args: tuple[Any, ...], kwargs: Any
     ) -> None:
-        super().__init__(box.value, box.node, box.owner)
+        self.value, self.node, self.owner = box.value, box.node, box.owner
         self.primitive, self.base, self.args, self.kwargs = primitive, base, args, kwargs
         base.show(self)
 
+    def shows(self, index: Any) -> bool:
+        """Whether this is what the base has at an index."""
+        return self.primitive is get_item and self.args[0] is index
+
     def rebind(self, new: Any) -> None:
-        self.base.rebind(self.primitive.write(self.base, new, *self.args, **self.kwargs))
+        box: Box = self
+        while isinstance(box, View):
+            new = box.primitive.write(box.base, new, *box.args, **box.kwargs)
+            box = box.base
+        box.rebind(new)
 
     def look_again(self) -> None:
         """Take the new value of the base."""
@@ -237,7 +259,6 @@ class View(Box):
         if new.abstract is not self.abstract:
             self.__class__ = new.view_class
         self.value, self.node, self.owner = new.value, new.node, new.owner
-        self.tell_views()
 
 
 Box.view_class = View
@@ -312,11 +333,11 @@ def _binary(name: str, ufunc: np.ufunc) -> None:
 
     def forward(self: Box, other: Any) -> Any:
         if not isinstance(other, Traced) or other.owner is self.owner:
-            return self.owner.apply(primitive, (self, other), {})
+            return self.owner.binary(primitive, self, other)
         return primitive(self, other)
 
     def reflected(self: Box, other: Any) -> Any:
-        return self.owner.apply(primitive, (other, self), {})
+        return self.owner.binary(primitive, other, self)
 
     def in_place(self: Box, other: Any) -> Any:
         result = primitive(self, other)
@@ -332,7 +353,7 @@ def _binary(name: str, ufunc: np.ufunc) -> None:
 
 def _unary(name: str, ufunc: np.ufunc) -> None:
     primitive = OPERATORS[ufunc] = Primitive(getattr(operator, name))
-    setattr(Box, f"__{name}__", lambda self: self.owner.apply(primitive, (self,), {}))
+    setattr(Box, f"__{name}__", lambda self: self.owner.unary(primitive, self))
 
 
 def _comparison(name: str) -> None:

@@ -58,7 +58,7 @@ def operand(function: Any, arg: Any) -> Any:
     return arg
 
 
-def keep(arg: Any, locked: list[int]) -> Any:
+def keep(arg: Any, locked: set[int]) -> Any:
     """`arg` as it is now, whatever the program does to it; what is locked is noted in `locked`."""
     if isinstance(arg, np.ndarray):
         return keep_array(arg, locked)
@@ -76,14 +76,18 @@ def _object_array() -> InterceptionError:
     )
 
 
-def keep_array(array: Array, locked: list[int]) -> Array:
+def keep_array(array: Array, locked: set[int]) -> Array:
     """An array as it is now: itself if nobody can write to it, a copy, or itself locked."""
     if array.dtype.hasobject:
         raise _object_array()
+    if array.nbytes <= SMALL and (array.flags.writeable or array.base is not None):
+        return array.copy(order="K")
     owner = array
     while isinstance(owner.base, np.ndarray):
         owner = owner.base
     if owner.base is None and not owner.flags.writeable:
+        if id(owner) in locked and not array.flags.writeable:
+            return array
         with _guard:
             if id(owner) not in _locked:
                 return array
@@ -91,15 +95,15 @@ def keep_array(array: Array, locked: list[int]) -> Array:
         return array.copy(order="K")
     with _guard:
         entry = _locked.setdefault(id(owner), _Locked(owner))
-        entry.tapes += 1
+        entry.tapes += id(owner) not in locked
+        locked.add(id(owner))
         if array is not owner and array.flags.writeable:
             entry.views.append(array)
         array.flags.writeable = owner.flags.writeable = False
-    locked.append(id(owner))
     return array
 
 
-def release(locked: list[int]) -> None:
+def release(locked: set[int]) -> None:
     """Let the arrays go that were noted in `locked`."""
     with _guard:
         for key in locked:

@@ -30,7 +30,8 @@ def checkpoint(f: Function) -> Function:
 
     The gradient of a chain of checkpointed functions needs the memory of one of them, and the time
     of one more evaluation. This holds for derivatives of any order, in both modes. Traced values
-    that `f` has captured from enclosing functions are treated as arguments.
+    that `f` has captured from enclosing functions are treated as arguments; other variables of
+    these functions have the values again that they had at the call.
 
     Args:
         f: a function of containers of arrays. Run again, it must give the same result: random
@@ -120,7 +121,7 @@ class _Checkpointed(Opaque):
             record = Record(inside, [values[i] for i in wanted], lean=True)
             self._check_same(record.values, expected)
             found = record.tape.pull(record.seeds(cotangents), consume=True)
-            return tuple(records.cotangents(found, record.inputs, set()))
+            return tuple(records.cotangents(found, record.inputs))
 
         return checkpoint(sweep)(tuple(values), tuple(cotangents))
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from retrograd.autodiff import records, tree
 from retrograd.autodiff.arguments import named_as
+from retrograd.autodiff.closures import Closure
 from retrograd.autodiff.opaque import Opaque, name_of
 from retrograd.autodiff.operators import vjp
 from retrograd.autodiff.trace import Traced
@@ -108,13 +109,16 @@ def _positional(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> t
 
 
 class _Custom(Opaque):
-    """One call of a function with a rule."""
+    """One call of a function with a rule, which may run when its variables have changed."""
 
     __slots__ = ("f", "rule")
 
-    def __init__(self, name: str, f: Function, rule: Function, args: tuple[Any, ...]) -> None:
+    def __init__(
+        self, name: str, f: Function, rule: Function | Closure, args: tuple[Any, ...]
+    ) -> None:
         super().__init__(name, args)
-        self.f, self.rule = f, rule
+        self.f = f
+        self.rule = rule if isinstance(rule, Closure) else Closure(rule)
 
     def run(self, arguments: Any) -> Any:
         return self.f(*arguments)
@@ -152,9 +156,11 @@ class _Custom(Opaque):
 class _CustomVjp(_Custom):
     __slots__ = ("kept",)
 
-    def __init__(self, name: str, f: Function, rule: Function, args: tuple[Any, ...]) -> None:
+    def __init__(
+        self, name: str, f: Function, rule: Function | Closure, args: tuple[Any, ...]
+    ) -> None:
         super().__init__(name, f, rule, args)
-        self.kept: Any = None  # the pullback at plain values
+        self.kept: Function | None = None  # the pullback at plain values
 
     def run(self, arguments: Any) -> Any:
         if not self.shut:
@@ -185,8 +191,9 @@ class _CustomVjp(_Custom):
         _, push = vjp(transposed, *[records.zeros(part) for part in results])
         return results, push([tangents[i] for i in moving])
 
-    def _ruled(self, arguments: Any) -> tuple[Any, Any]:
-        return self.pair(self.rule(*arguments), "(result, pullback)")
+    def _ruled(self, arguments: Any) -> tuple[Any, Function]:
+        result, pullback = self.pair(self.rule.as_it_was(*arguments), "(result, pullback)")
+        return result, Closure(pullback).as_it_was
 
     def _pulled(
         self, pullback: Function, values: Sequence[Any], cotangents: Sequence[Any]
@@ -237,7 +244,7 @@ class _CustomJvp(_Custom):
         along = [records.zeros(leaf) if records.carries(leaf) else None for leaf in leaves]
         for place, tangent in zip(self.places, tangents, strict=True):
             along[place] = along[place] if tangent is None else tangent
-        ruled = self.rule(primals, tree.unflatten(structure, along))
+        ruled = self.rule.as_it_was(primals, tree.unflatten(structure, along))
         result, pushed = self.pair(ruled, "(result, tangent)")
         parts = self.checked(pushed, result, "tangent")
         carried = [records.carries(leaf) for leaf in tree.leaves(result)]

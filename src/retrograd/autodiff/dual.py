@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from retrograd.autodiff.box import Box
 from retrograd.autodiff.capture import operand
-from retrograd.autodiff.tape import push_forward
+from retrograd.autodiff.primitive import shape_of
+from retrograd.autodiff.tape import add, push_forward
 from retrograd.autodiff.trace import Trace, Traced, escaped
 
 if TYPE_CHECKING:
@@ -44,3 +47,50 @@ class Dual(Trace):
             parts = zip(ans, tangent, strict=True)
             return tuple(a if t is None else Box(a, t, self) for a, t in parts)
         return Box(ans, tangent, self)
+
+    def unary(self, primitive: Primitive, x: Traced) -> Any:
+        """`apply` to one value of this trace: without its loops and lists."""
+        if self.closed or primitive.outputs or not primitive.differentiable or not primitive.jvps:
+            return self.apply(primitive, (x,), {})
+        value = x.value
+        ans = primitive.evaluate(value) if self.level == 1 else primitive(value)
+        return self._moving(ans, primitive.jvps[0](x.node, ans, value))
+
+    def binary(self, primitive: Primitive, x: Any, y: Any) -> Any:
+        """`apply` to two values, if both are of this trace or plain numbers and arrays."""
+        if (
+            self.closed
+            or primitive.outputs
+            or not primitive.differentiable
+            or len(primitive.jvps) < 2
+            or not (_is_known(x, self) and _is_known(y, self))
+        ):
+            return self.apply(primitive, (x, y), {})
+        first = second = None
+        if isinstance(x, Traced):
+            x, first = x.value, x.node
+        if isinstance(y, Traced):
+            y, second = y.value, y.node
+        ans = primitive.evaluate(x, y) if self.level == 1 else primitive(x, y)
+        tangent = None
+        if first is not None:
+            tangent = primitive.jvps[0](first, ans, x, y)
+        if second is not None:
+            tangent = add(tangent, primitive.jvps[1](second, ans, x, y))
+        return self._moving(ans, tangent)
+
+    def _moving(self, ans: Any, tangent: Any) -> Any:
+        """A value with its tangent, of which None is zero."""
+        if tangent is None:
+            return ans
+        shape = ans.shape if type(ans) is np.ndarray else shape_of(ans)
+        if (tangent.shape if type(tangent) is np.ndarray else shape_of(tangent)) != shape:
+            tangent = np.broadcast_to(tangent, shape)
+        return Box(ans, tangent, self)
+
+
+def _is_known(x: Any, trace: Dual) -> bool:
+    """Whether a value needs no further look: of a trace, or of a common plain kind."""
+    if isinstance(x, Traced):
+        return x.owner is trace
+    return type(x) in (float, int, np.float64) or (type(x) is np.ndarray and not x.dtype.hasobject)

@@ -11,10 +11,11 @@ import numpy as np
 from retrograd.autodiff import records, tree
 from retrograd.autodiff.arguments import Argnum, Chosen, named_as
 from retrograd.autodiff.batch import Batch, BatchBox
+from retrograd.autodiff.box import Box
 from retrograd.autodiff.operators import check_holomorphic, grad, is_complex, missing_rule
 from retrograd.autodiff.primitive import shape_of
 from retrograd.autodiff.records import Record
-from retrograd.autodiff.trace import value_of
+from retrograd.autodiff.trace import Traced, value_of
 from retrograd.errors import DifferentiationError
 
 if TYPE_CHECKING:
@@ -237,6 +238,8 @@ def _all_along(
 def _of_kind(direction: Any, x: Any) -> Any:
     """A direction as `x` is: an array, a NumPy number or a Python number."""
     plain = value_of(x)
+    if isinstance(plain, Traced):  # an array that is not known yet: so is the direction
+        return np.zeros_like(plain) + direction
     return direction if isinstance(plain, np.ndarray) else type(plain)(direction[()])
 
 
@@ -263,6 +266,8 @@ def _stacked_alone(d: Any, y: Any) -> Any:
 
 def _owned(x: Any) -> Any:
     """An array that the caller may write to; a number if it is one."""
+    if isinstance(x, Box):
+        return x.snapshot()
     if isinstance(x, np.ndarray):
         return x.copy() if not x.flags.writeable or x.base is not None else x
     return x

@@ -58,8 +58,7 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         found = record.tape.pull(record.seeds(cotangent))
-        given = {id(records.owner_of_memory(c)) for c in tree.leaves(cotangent)}
-        return tuple(record.given.derivatives(records.cotangents(found, record.inputs, given)))
+        return tuple(record.given.derivatives(records.cotangents(found, record.inputs)))
 
     result = record.result()
     return (result, pullback, record.aux) if has_aux else (result, pullback)
@@ -91,7 +90,8 @@ def linearize(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, .
         directions = records.tangents(tangents, record.given, primals)
         found = record.tape.push({i: d for i, d in enumerate(directions) if d is not None})
         pushed = [found.get(node) for node in record.nodes]
-        pushed = records.pushed(pushed, record.values, directions)
+        del found
+        pushed = records.pushed(pushed, record.values)
         return tree.unflatten(record.result_structure, pushed)
 
     result = record.result()
@@ -138,7 +138,8 @@ def jvp(
         outputs, structure = tree.flatten(result)
         nodes = [own_node(leaf, trace) for leaf in outputs]
         values = [own_value(leaf, trace) for leaf in outputs]
-    pushed = tree.unflatten(structure, records.pushed(nodes, values, directions))
+        del boxes, arguments, result, outputs  # they hold tangents
+    pushed = tree.unflatten(structure, records.pushed(nodes, values))
     result = tree.unflatten(structure, values)
     return (result, pushed, records.plain(aux, trace)) if has_aux else (result, pushed)
 
@@ -183,7 +184,7 @@ def value_and_grad(f: Function, argnum: Argnum = 0, *, has_aux: bool = False) ->
         seeds = {} if node is None else {node: _one(value)}
         del boxes, result
         found = tape.pull(seeds, consume=True)
-        gradient = chosen.shaped(given.derivatives(records.cotangents(found, inputs, set())))
+        gradient = chosen.shaped(given.derivatives(records.cotangents(found, inputs)))
         return ((value, records.plain(aux, tape)) if has_aux else value), gradient
 
     return valued
@@ -376,7 +377,7 @@ def ggnvp(f: Function, loss: Function = half_square, argnum: Argnum = 0) -> Func
         direction = tuple(vector) if chosen.several else (vector,)
         result, pushed = jvp(chosen, chosen.values, direction)
         curved = hvp(loss)(result, pushed)
-        found = records.cotangents(record.tape.pull(record.seeds(curved)), record.inputs, set())
+        found = records.cotangents(record.tape.pull(record.seeds(curved)), record.inputs)
         return chosen.shaped(record.given.derivatives(found))
 
     return product
@@ -463,6 +464,11 @@ def _check_scalar(value: Any) -> None:
     plain = value_of(value)
     if type(plain) is float or type(plain) is np.float64:
         return
+    if plain is None:
+        raise DifferentiationError(
+            "grad needs a function with one real number as result, got None: does it end without "
+            "a return?"
+        )
     if np.shape(plain) != ():
         raise DifferentiationError(
             f"grad needs a function with one number as result, got an array of shape "

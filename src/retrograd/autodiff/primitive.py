@@ -67,8 +67,8 @@ class Primitive:
     """
 
     __slots__ = (
-        "accumulate", "differentiable", "evaluate", "function", "jvps", "keywords", "name", "outputs", "plans",
-        "positional", "pullback", "reads", "vjps",
+        "add_into", "differentiable", "evaluate", "function", "jvps", "keywords", "name", "outputs",
+        "plans", "positional", "pullback", "reads", "vjps",
     )  # fmt: skip
 
     def __init__(
@@ -84,8 +84,8 @@ class Primitive:
         self.jvps: Sequence[Rule] | Everywhere = ()
         # In place of `vjps`: `pullback(argnums, g, ans, *args)`, the cotangents of all of them.
         self.pullback: Rule | None = None
-        # Where a cotangent goes to a few elements: `accumulate(total, g, ans, *args)` adds it there.
-        self.accumulate: Rule | None = None
+        # Where a cotangent goes to a few elements: `add_into(total, g, ans, *args)` adds it there.
+        self.add_into: Rule | None = None
         # What each VJP reads; None for everything.
         self.reads: Sequence[Reads] | None = None
         self.plans: dict[int, Plan] = {}
@@ -98,17 +98,24 @@ class Primitive:
         """The value of the function, recorded by the innermost trace among the arguments."""
         if kwargs or len(args) > self.positional:
             return self._call_with_keywords(args, kwargs)
-        trace = None
-        for arg in args:
-            if isinstance(arg, Traced):
-                owner = arg.owner
-                if trace is None:
-                    trace = owner
-                elif owner is not trace:
+        if len(args) == 1:
+            (x,) = args
+            if isinstance(x, Traced):
+                return x.owner.unary(self, x)
+        elif len(args) == 2:
+            x, y = args
+            if isinstance(x, Traced):
+                if isinstance(y, Traced) and y.owner is not x.owner:
                     trace = innermost(args)
-                    break
-        if trace is not None:
-            return trace.apply(self, args, kwargs)
+                    assert trace is not None
+                    return trace.binary(self, x, y)
+                return x.owner.binary(self, x, y)
+            if isinstance(y, Traced):
+                return y.owner.binary(self, x, y)
+        else:
+            trace = innermost(args)
+            if trace is not None:
+                return trace.apply(self, args, kwargs)
         try:
             return self.function(*args)
         except CompilationError:  # a value that is not known yet, inside an index
@@ -155,7 +162,7 @@ class Primitive:
             out = out[0]
         if any(isinstance(value, Traced) for value in kwargs.values()):
             kwargs = unboxed(kwargs)
-        if any(isinstance(value, Traced) for value in kwargs.values()):
+        if any(isinstance(value, Traced) and not value.abstract for value in kwargs.values()):
             args, kwargs = self._by_position(args, kwargs)
         trace = innermost(args)
         if trace is None:
@@ -165,10 +172,19 @@ class Primitive:
             result = self.function(*args, **kwargs)
         else:
             if kwargs and self.differentiable and not self.keywords.issuperset(kwargs):
+                args = self._with_required(args, kwargs)
                 kwargs = self._stated(kwargs)
                 self._check_keywords(kwargs)
             result = trace.apply(self, args, kwargs)
         return result if out is None else written(out, result)
+
+    def _with_required(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """The arguments that have no defaults by position: rules may name them otherwise."""
+        for p in [*inspect.signature(self.function).parameters.values()][len(args) :]:
+            if p.default is not p.empty or p.kind is p.KEYWORD_ONLY or p.name not in kwargs:
+                break
+            args = (*args, kwargs.pop(p.name))
+        return args
 
     def _stated(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """The keywords that say more than their defaults."""
@@ -193,7 +209,9 @@ class Primitive:
         """The traced keywords by position, so that rules find them by number."""
         parameters = [*inspect.signature(self.function).parameters.values()]
         places = {p.name: i for i, p in enumerate(parameters) if p.kind is not p.KEYWORD_ONLY}
-        traced = [name for name, value in kwargs.items() if isinstance(value, Traced)]
+        traced = [
+            n for n, value in kwargs.items() if isinstance(value, Traced) and not value.abstract
+        ]
         for name in traced:
             if name not in places:
                 raise self._uncovered(name)
@@ -247,8 +265,10 @@ def _ufunc_call(
             *args, out=out, where=where, dtype=dtype, casting=casting, order=order, subok=subok
         )
     out = out[0] if isinstance(out, tuple) else out
+    where = True if where is np._NoValue else where
     if dtype is not None:
-        if np.dtype(dtype).kind not in "fc":
+        kind = np.dtype(dtype).kind
+        if kind not in "fc" or (kind == "f" and any(np.iscomplexobj(value_of(x)) for x in args)):
             raise primitive._uncovered(f"dtype={dtype!r} in")
         args = tuple(np.asarray(x).astype(dtype) if _is_plain(x) else x.astype(dtype) for x in args)
     if where is True:
@@ -398,6 +418,15 @@ def stands_for(*originals: Callable[..., Any]) -> Callable[[Rule], Rule]:
     return register
 
 
+def on_plain(function: Callable[..., Any], *args: Any) -> Any:
+    """A function of the plain values behind its arguments, which may not be known yet."""
+    args = tuple(map(value_of, args))
+    compilation = compilation_of(args)
+    if compilation is None:
+        return function(*args)
+    return compilation.apply(Primitive(function, differentiable=False), args, {})
+
+
 def plain_array(x: Any) -> Any:
     """The plain array behind a value; one that is not known yet as it is."""
     x = value_of(x)
@@ -479,6 +508,9 @@ def multilinear(function: Callable[..., Any], *transposes: Rule) -> Primitive:
     primitive = primitive_for(function)
 
     def push(argnum: int) -> Rule:
+        if argnum == 0:
+            return lambda d, ans, x, *args, **kwargs: primitive(d, *args, **kwargs)
+
         def jvp(d: Any, ans: Any, *args: Any, **kwargs: Any) -> Any:
             return primitive(*args[:argnum], d, *args[argnum + 1 :], **kwargs)
 
@@ -510,8 +542,9 @@ def match(g: Any, x: Any) -> Any:
     """
     kind = type(x)
     if type(g) is np.ndarray and (kind is np.ndarray or kind is Shadow):
-        if g.shape == x.shape and g.dtype is x.dtype:
-            return g
+        if g.dtype is x.dtype:
+            shape = x.shape
+            return g if g.shape == shape else _sum_to(g, shape)
     elif kind is float and type(g) in (float, np.float64):
         return g
     shape = shape_of(x)
@@ -519,6 +552,9 @@ def match(g: Any, x: Any) -> Any:
         g = _sum_to(g, shape)
     wanted = getattr(x, "dtype", None)
     given = getattr(g, "dtype", None)
+    if given is None and isinstance(g, complex):  # Python's
+        real = not isinstance(x, complex) if wanted is None else wanted.kind != "c"
+        return g.real if real else g
     if wanted is given or given is None:
         return g
     kind = wanted.kind if wanted is not None else ("c" if isinstance(x, complex) else "f")
@@ -530,11 +566,15 @@ def match(g: Any, x: Any) -> Any:
 
 
 def _sum_to(g: Any, shape: tuple[int, ...]) -> Any:
-    lead = len(shape_of(g)) - len(shape)
+    given = shape_of(g)
+    lead = len(given) - len(shape)
     if lead > 0:
         g = np.add.reduce(g, axis=0 if lead == 1 else tuple(range(lead)))
+        given = given[lead:]
+        if given == shape:
+            return g
     repeated = tuple(
-        i for i, (n, m) in enumerate(zip(shape, shape_of(g), strict=True)) if n == 1 and m != 1
+        i for i, (n, m) in enumerate(zip(shape, given, strict=True)) if n == 1 and m != 1
     )
     return np.add.reduce(g, axis=repeated, keepdims=True) if repeated else g
 
@@ -548,7 +588,7 @@ def _elementwise_vjp(argnum: int, partial: Rule | int, count: int) -> Rule:
     if partial == 1:
         return lambda g, ans, *args: match(g, args[argnum])
     if partial == -1:
-        return lambda g, ans, *args: match(-g, args[argnum])
+        return lambda g, ans, *args: -match(g, args[argnum])
     assert callable(partial)
     if count == 1:
         return lambda g, ans, x: match(g * partial(ans, x), x)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dis
 import inspect
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 # Positions of arguments whose values are read; `ANS` is the result, None stands for everything.
 Reads = frozenset[int] | None
 ANS = -1
+# What lets code reach parameters that it does not name.
+_BY_OTHER_MEANS = frozenset(
+    {"locals", "vars", "eval", "exec", "_getframe", "currentframe", "stack"}
+)
+# Functions of the shape and dtype alone.
+_DESCRIBING = frozenset({
+    np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.empty_like, np.full_like,
+    np.result_type, np.iscomplexobj, np.isrealobj,
+})  # fmt: skip
 # Arguments beyond this many are kept, whoever reads them.
 MOST_ARGUMENTS = 8
 # Bytes up to which keeping an array costs less than describing it.
@@ -31,10 +40,9 @@ SMALL = 1 << 10
 
 
 class Shadow:
-    """The shape and dtype of an array that has been let go."""
+    """The shape and dtype of an array that has been let go; every other use raises."""
 
     __slots__ = ("dtype", "shape")
-    __array_ufunc__ = None  # arithmetic with a shadow is a TypeError
 
     def __init__(self, x: Any) -> None:
         self.shape: tuple[int, ...] = x.shape
@@ -50,14 +58,46 @@ class Shadow:
         """The number of elements."""
         return int(np.prod(self.shape))
 
-    def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError("a derivative rule reads a value that it was said not to read")
+    @property
+    def __class__(self) -> type:  # type: ignore[override]  # a rule may branch on isinstance
+        return np.ndarray
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a number")
+        return self.shape[0]
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function not in _DESCRIBING:
+            self._refuse()
+        return function(*[_described(x) for x in args], **kwargs)
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(
+            "a derivative rule reads the value of an argument of which it was said that it reads "
+            "shape and dtype alone: the transpose of a linear function cannot depend on its "
+            "argument, and what else is not read is stated by reads="
+        )
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):  # Python's and NumPy's own questions
+            raise AttributeError(name)
+        self._refuse()
+
+    __array__ = __array_ufunc__ = __bool__ = __iter__ = __getitem__ = __contains__ = _refuse
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    __hash__ = None  # type: ignore[assignment]  # as of an ndarray
+
+
+def _described(x: Any) -> Any:
+    """An array of the shape and dtype of a shadow, which needs no memory."""
+    return np.broadcast_to(np.zeros((), x.dtype), x.shape) if type(x) is Shadow else x
 
 
 class Plan:
     """What a tape keeps of a call: everything but the shadows, and the result or not."""
 
-    __slots__ = ("drops_ans", "shadows")
+    __slots__ = ("drops_ans", "drops_first", "drops_second", "shadows")
 
     def __init__(self, reads: Reads, count: int) -> None:
         if reads is None:
@@ -67,6 +107,7 @@ class Plan:
             self.drops_ans = ANS not in reads
             known = range(min(count, MOST_ARGUMENTS))
             self.shadows = tuple(i for i in known if i not in reads)
+        self.drops_first, self.drops_second = 0 in self.shadows, 1 in self.shadows
 
 
 def shadow(x: Any) -> Any:
@@ -81,7 +122,7 @@ def reads_of(rule: Rule, first: int = ANS) -> Reads:
         rule: a function of `ans` and the arguments.
         first: the position of its first parameter; -2 if that is the cotangent.
     """
-    if not isinstance(rule, FunctionType) or rule.__code__.co_flags & inspect.CO_VARARGS:
+    if type(rule) is not FunctionType or rule.__code__.co_flags & inspect.CO_VARARGS:
         return None
     code = rule.__code__
     named: set[str] = set()
@@ -89,5 +130,7 @@ def reads_of(rule: Rule, first: int = ANS) -> Reads:
         value = instruction.argval
         if isinstance(value, str | tuple):
             named.update(value if isinstance(value, tuple) else (value,))
+    if not _BY_OTHER_MEANS.isdisjoint(named):
+        return None
     parameters = code.co_varnames[: code.co_argcount]
     return frozenset(i + first for i, name in enumerate(parameters) if name in named)

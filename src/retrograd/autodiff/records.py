@@ -7,6 +7,7 @@ strings, arrays of labels) reach the function unchanged; in a derivative, None i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,6 +66,8 @@ class Inputs:
 
 def carries(leaf: Any) -> bool:
     """Whether a leaf can carry a derivative."""
+    if type(leaf) is np.ndarray:
+        return leaf.dtype.kind in "fc"
     if isinstance(leaf, Box):
         return not leaf.abstract or tree.is_float(leaf)
     return tree.is_float(leaf) and not isinstance(leaf, np.matrix | np.ma.MaskedArray)
@@ -204,23 +207,44 @@ def zeros(value: Any) -> Any:
     return type(plain_value)(0)
 
 
-def cotangents(found: dict[int, Any], inputs: list[Any], taken: set[int]) -> list[Any]:
-    """The finished cotangents of the inputs, no two of which share memory.
+def cotangents(found: dict[int, Any], inputs: list[Any]) -> list[Any]:
+    """The finished cotangents of the inputs, in memory that nobody else holds.
 
     Args:
-        found: cotangents by node; the nodes of the inputs are their numbers.
+        found: cotangents by node, which are taken out; the nodes of the inputs are their numbers.
         inputs: the leaves.
-        taken: the ids of arrays that belong to somebody else.
     """
     finished = []
     for i, leaf in enumerate(inputs):
-        g = cotangent(found.get(i), leaf)
-        if isinstance(g, np.ndarray):
-            if id(owner_of_memory(g)) in taken:
-                g = g.copy()
-            taken.add(id(owner_of_memory(g)))
-        finished.append(g)
+        g = cotangent(found.pop(i, None), leaf)
+        finished.append(_own(g))
     return finished
+
+
+def _own(x: Any) -> Any:
+    """An array, or a copy if its memory is held by somebody other than the caller's variable.
+
+    A rule may return an array of its own or one of its arguments, or parts of one for several.
+    """
+    if isinstance(x, np.ndarray):
+        base = x.base
+        if getrefcount(x) > _UNSHARED[0] or (base is not None and getrefcount(base) > _UNSHARED[1]):
+            return x.copy()
+    return x
+
+
+def _reference_counts(x: Any) -> tuple[int, int]:
+    base = x.base
+    return getrefcount(x), getrefcount(base)
+
+
+def _unshared() -> tuple[int, int]:
+    """What `_own` counts for an array and its base that nobody else holds; interpreters differ."""
+    part = np.empty(2)[:1]
+    return _reference_counts(part)
+
+
+_UNSHARED = _unshared()
 
 
 def cotangent(g: Any, leaf: Any) -> Any:
@@ -239,28 +263,26 @@ def cotangent(g: Any, leaf: Any) -> Any:
     return np.asarray(g, leaf.dtype) if isinstance(leaf, np.ndarray) else g
 
 
-def pushed(tangents: list[Any], values: list[Any], given: list[Any]) -> list[Any]:
-    """The finished tangents of the results: writable, and nobody else's memory.
+def pushed(tangents: list[Any], values: list[Any]) -> list[Any]:
+    """The finished tangents of the results: writable, and in memory that nobody else holds.
 
     Zeros for results that do not depend, None for those that are no floats.
+
+    Args:
+        tangents: by result, which are taken out.
+        values: the results.
     """
-    taken = {id(owner_of_memory(d)) for d in given}
     finished = []
-    for d, value in zip(tangents, values, strict=True):
-        if d is None:
-            d = zeros(value) if carries(value) else None
-        elif isinstance(d, np.ndarray):
-            if not d.flags.writeable or id(owner_of_memory(d)) in taken:
-                d = d.copy()
-            taken.add(id(owner_of_memory(d)))
-        finished.append(d)
+    for i, value in enumerate(values):
+        d, tangents[i] = tangents[i], None
+        if d is not None:
+            d = match(d, value)  # an addition of float32 and float64 leaves the tangent float32
+        elif carries(value):
+            d = zeros(value)
+        if isinstance(d, np.ndarray):
+            d = _own(d) if d.flags.writeable else d.copy()
+        finished.append(d.snapshot() if isinstance(d, Box) else d)
     return finished
-
-
-def owner_of_memory(x: Any) -> Any:
-    """The array that owns the memory of another one, one step up."""
-    base = getattr(x, "base", None)
-    return x if base is None else base
 
 
 def tangents(given: Sequence[Any], inputs: Inputs, primals: Sequence[Any]) -> list[Any]:
@@ -290,13 +312,14 @@ def along(d: Any, x: Any, name: str) -> Any:
             f"{name}: shape {np.shape(d)} was given for a value of shape {np.shape(x)}"
         )
     if isinstance(d, Box):
-        return d.snapshot()
+        d = d.snapshot()
     wanted = getattr(x, "dtype", None)
     if wanted is None or wanted.kind not in "fc":
         wanted = np.dtype(complex if isinstance(x, complex) else float)
     if getattr(d, "dtype", None) is wanted or (type(d) is float and type(x) is float):
         return d
-    d = np.asarray(d)
+    if not isinstance(d, Box):
+        d = np.asarray(d)
     if not np.can_cast(d.dtype, wanted, "same_kind"):
         raise ArgumentError(f"{name}: dtype {d.dtype} was given for a value of dtype {wanted}")
-    return d.astype(wanted)[()]
+    return d.astype(wanted) if isinstance(d, Box) else d.astype(wanted)[()]

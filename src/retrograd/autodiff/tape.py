@@ -23,10 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # Kinds of arguments that cannot change after they have been recorded.
-_IMMUTABLE = frozenset({float, int, bool, complex, str, type(None), slice, type(Ellipsis), np.float64, np.float32})
+_IMMUTABLE = frozenset(
+    {float, int, bool, complex, str, type(None), slice, type(Ellipsis), np.float64, np.float32}
+)
 
 # primitive, value, arguments, keyword arguments, and the node of each argument (None: not traced).
-Entry = tuple[Primitive, Any, list[Any], dict[str, Any], list[int | None]]
+Entry = tuple[Primitive, Any, "Sequence[Any]", dict[str, Any], "Sequence[int | None]"]
+
+_NO_KEYWORDS: dict[str, Any] = {}
 
 
 class Tape(Trace):
@@ -42,7 +46,7 @@ class Tape(Trace):
         super().__init__()
         self.lean = lean
         self.entries: list[Entry | None] = []
-        self.locked: list[int] = []
+        self.locked: set[int] = set()
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         written = self.locked and isinstance(error, ValueError) and "read-only" in str(error)
@@ -69,20 +73,17 @@ class Tape(Trace):
             raise escaped("is used after its trace has ended")
         if not primitive.differentiable:
             return self._constant(primitive, args, kwargs)
-        if len(args) == 1:
-            (arg,) = args
-            values, parents, traced, plain = [arg.value], [arg.node], 1, False
-        else:
-            values, parents, traced, plain = self._taken_apart(args)
+        values, parents, traced, plain = self._taken_apart(args)
         plan = None
         if self.lean:
-            plan = primitive.plans.get(traced)
-            if plan is None:
-                plan = primitive.plan(traced, len(args))
+            plan = primitive.plans.get(traced) or primitive.plan(traced, len(args))
         if plain:
             self._keep_plain(primitive, values, parents, plan)
         if kwargs:
-            kwargs = {name: keep(value, self.locked) for name, value in kwargs.items()}
+            kwargs = {
+                name: value if type(value) in _IMMUTABLE else keep(value, self.locked)
+                for name, value in kwargs.items()
+            }
         # On the first level there is no outer trace to ask.
         evaluate = primitive.evaluate if self.level == 1 else primitive
         ans = evaluate(*values, **kwargs) if kwargs else evaluate(*values)
@@ -98,14 +99,83 @@ class Tape(Trace):
                     values[argnum] = shadow(values[argnum]) if entry is None else entry[1]
             if plan.drops_ans and type(ans) is np.ndarray and ans.nbytes > SMALL:
                 kept = Shadow(ans)
-        entries.append((primitive, kept, values, kwargs, parents))
+        noted = (primitive, kept, values, kwargs, parents)
+        entries.append(noted)
+        if entries[node] is not noted:  # another thread has recorded something in between
+            node = self._place_of(noted, node)
         if primitive.outputs:
             return self._parts(ans, node)
         return Box(ans, node, self)
 
-    def _taken_apart(
-        self, args: tuple[Any, ...]
-    ) -> tuple[list[Any], list[int | None], int, bool]:
+    def unary(self, primitive: Primitive, x: Traced) -> Any:
+        """`apply` to one value of this tape: most of a program, and so without loops and lists."""
+        if self.closed or primitive.outputs or not primitive.differentiable:
+            return self.apply(primitive, (x,), {})
+        value, node = x.value, x.node
+        ans = kept = primitive.evaluate(value) if self.level == 1 else primitive(value)
+        entries = self.entries
+        if self.lean:
+            plan = primitive.plans.get(1) or primitive.plan(1, 1)
+            if plan.drops_first:
+                entry = entries[node]
+                value = shadow(value) if entry is None else entry[1]
+            if plan.drops_ans and type(ans) is np.ndarray and ans.nbytes > SMALL:
+                kept = Shadow(ans)
+        noted = (primitive, kept, (value,), _NO_KEYWORDS, (node,))
+        node = len(entries)
+        entries.append(noted)
+        if entries[node] is not noted:
+            node = self._place_of(noted, node)
+        return Box(ans, node, self)
+
+    def binary(self, primitive: Primitive, x: Any, y: Any) -> Any:
+        """`apply` to two values, one of this tape at least: most of a program, too."""
+        if self.closed or primitive.outputs or not primitive.differentiable:
+            return self.apply(primitive, (x, y), {})
+        traced, first, second = 0, None, None
+        if isinstance(x, Traced) and x.owner is self:
+            traced, first, x = 1, x.node, x.value
+        if isinstance(y, Traced) and y.owner is self:
+            traced, second, y = traced + 2, y.node, y.value
+        plan = None
+        if self.lean:
+            plan = primitive.plans.get(traced) or primitive.plan(traced, 2)
+        if traced == 2 and type(x) not in _IMMUTABLE:
+            x = self._plain(primitive, x, plan is None or not plan.drops_first)
+        elif traced == 1 and type(y) not in _IMMUTABLE:
+            y = self._plain(primitive, y, plan is None or not plan.drops_second)
+        ans = kept = primitive.evaluate(x, y) if self.level == 1 else primitive(x, y)
+        entries = self.entries
+        if plan is not None:
+            if plan.drops_first:
+                entry = None if first is None else entries[first]
+                x = shadow(x) if entry is None else entry[1]
+            if plan.drops_second:
+                entry = None if second is None else entries[second]
+                y = shadow(y) if entry is None else entry[1]
+            if plan.drops_ans and type(ans) is np.ndarray and ans.nbytes > SMALL:
+                kept = Shadow(ans)
+        noted = (primitive, kept, (x, y), _NO_KEYWORDS, (first, second))
+        node = len(entries)
+        entries.append(noted)
+        if entries[node] is not noted:
+            node = self._place_of(noted, node)
+        return Box(ans, node, self)
+
+    def _plain(self, primitive: Primitive, value: Any, read: bool) -> Any:
+        """A value that is not of this tape, as it is now: the program may still write to it."""
+        kind = type(value)
+        if kind is np.ndarray:
+            if not read and not value.dtype.hasobject:
+                return value
+            return keep_array(value, self.locked)
+        if isinstance(value, Traced):
+            return value.snapshot()  # type: ignore[attr-defined]
+        if kind in _IMMUTABLE or (kind is tuple and _IMMUTABLE.issuperset(map(type, value))):
+            return value
+        return keep(operand(primitive.function, value), self.locked)
+
+    def _taken_apart(self, args: tuple[Any, ...]) -> tuple[list[Any], list[int | None], int, bool]:
         """Values and nodes of arguments, which are traced (bits), and whether any needs keeping."""
         values: list[Any] = []
         parents: list[int | None] = []
@@ -143,20 +213,22 @@ class Tape(Trace):
         """Make sure of the values that are not traced: the program may still write to them."""
         unread = () if plan is None else plan.shadows
         for argnum, value in enumerate(values):
-            kind = type(value)
-            if parents[argnum] is not None or kind in _IMMUTABLE:
-                continue
-            if kind is tuple and _IMMUTABLE.issuperset(map(type, value)):
-                continue
-            if kind is not np.ndarray:
-                values[argnum] = keep(operand(primitive.function, value), self.locked)
-            elif argnum not in unread:
-                values[argnum] = keep_array(value, self.locked)
+            if parents[argnum] is None and type(value) not in _IMMUTABLE:
+                values[argnum] = self._plain(primitive, value, argnum not in unread)
 
-    def _parts(self, ans: tuple[Any, ...], node: int) -> tuple[Box, ...]:
+    def _parts(self, ans: Any, node: int) -> tuple[Box, ...]:
+        boxes = []
         for index, part in enumerate(ans):
-            self.entries.append((_part, part, [ans, index], {}, [node, None]))
-        return tuple(Box(part, node + 1 + index, self) for index, part in enumerate(ans))
+            noted = (_part, part, [ans, index], {}, [node, None])
+            self.entries.append(noted)
+            boxes.append(Box(part, self._place_of(noted, node + 1 + index), self))
+        return tuple(boxes)
+
+    def _place_of(self, noted: Any, first: int) -> int:
+        """The node of what has just been recorded: the first that it can be, or a later one."""
+        while self.entries[first] is not noted:
+            first += 1
+        return first
 
     def pull(self, cotangents: dict[int, Any], *, consume: bool = False) -> dict[int, Any]:
         """Cotangents of the inputs, given those of some nodes (both by node).
@@ -171,51 +243,54 @@ class Tape(Trace):
         inputs: dict[int, Any] = {}
         for node in range(last, -1, -1):
             g = found[node]
-            found[node] = None
             entry = entries[node]
-            if entry is None:
-                if g is not None:
-                    inputs[node] = g
-                continue
             if consume:
                 entries[node] = None
             if g is None:
                 continue
+            found[node] = None
+            if entry is None:
+                inputs[node] = g
+                continue
             primitive, ans, args, kwargs, parents = entry
+            vjps, together = primitive.vjps, None
             if primitive.pullback is not None:
                 argnums = [argnum for argnum, parent in enumerate(parents) if parent is not None]
                 together = iter(primitive.pullback(argnums, g, ans, *args, **kwargs))
-            else:
-                together = None
-            vjps = primitive.vjps
-            for argnum, parent in enumerate(parents):
+            argnum = -1
+            for parent in parents:
+                argnum += 1
                 if parent is None:
                     continue
                 p = found[parent]
-                if p is not None and primitive.accumulate is not None:
-                    if _is_ours(p) and primitive.accumulate(p, g, ans, *args, **kwargs):
-                        continue
+                if (
+                    primitive.add_into is not None
+                    and type(p) is np.ndarray
+                    and getrefcount(p) <= _LISTED
+                    and p.base is None
+                    and p.flags.writeable
+                    and primitive.add_into(p, g, ans, *args, **kwargs)
+                ):
+                    continue
                 if together is not None:
                     c = next(together)
-                elif argnum >= len(vjps):
-                    raise missing(primitive, argnum, "reverse")
-                elif kwargs:
-                    c = vjps[argnum](g, ans, *args, **kwargs)
                 else:
-                    c = vjps[argnum](g, ans, *args)
+                    try:
+                        vjp = vjps[argnum]
+                    except IndexError:
+                        raise missing(primitive, argnum, "reverse") from None
+                    c = vjp(g, ans, *args, **kwargs) if kwargs else vjp(g, ans, *args)
                 if p is None:
                     found[parent] = c
-                elif c is None:
-                    continue
-                elif type(p) is np.ndarray and type(c) is np.ndarray and _is_alike(p, c):
+                elif type(p) is np.ndarray is type(c) and p.shape == c.shape and p.dtype is c.dtype:
                     # What nobody else holds is written to: `found` and p, or c alone, hold it.
-                    if getrefcount(p) <= 3 and p.base is None and p.flags.writeable:
-                        np.add(p, c, out=p)
-                    elif getrefcount(c) <= 2 and c.base is None and c.flags.writeable:
-                        found[parent] = np.add(p, c, out=c)
+                    if getrefcount(p) <= _LISTED and p.base is None and p.flags.writeable:
+                        np.add(p, c, p)
+                    elif getrefcount(c) <= _LOCAL and c.base is None and c.flags.writeable:
+                        found[parent] = np.add(p, c, c)
                     else:
                         found[parent] = p + c
-                else:
+                elif c is not None:
                     found[parent] = add(p, c)
         return inputs
 
@@ -278,15 +353,17 @@ def missing(primitive: Primitive, argnum: int, mode: str) -> MissingRuleError:
     )
 
 
-def _is_alike(p: Any, c: Any) -> bool:
-    return p.shape == c.shape and p.dtype is c.dtype
+def _reference_counts() -> tuple[int, int]:
+    """What `getrefcount` says of an array in a list and a variable, and of one in a variable.
+
+    Interpreters differ: some lend a reference to the call, others count it.
+    """
+    listed = [np.empty(0)]
+    p, c = listed[0], np.empty(0)
+    return getrefcount(p), getrefcount(c)
 
 
-def _is_ours(p: Any) -> bool:
-    """Whether nobody but the walk (its list, its variable, and this one) holds an array."""
-    return (
-        type(p) is np.ndarray and getrefcount(p) <= 4 and p.base is None and p.flags.writeable
-    )
+_LISTED, _LOCAL = _reference_counts()
 
 
 def _part_of(values: tuple[Any, ...], index: int) -> Any:

@@ -53,6 +53,14 @@ class Trace:
         """Evaluate `primitive` on arguments of which at least one belongs to this trace."""
         raise NotImplementedError
 
+    def unary(self, primitive: Primitive, x: Traced) -> Any:
+        """`apply` to one value of this trace; a mode may have a quicker way."""
+        return self.apply(primitive, (x,), {})
+
+    def binary(self, primitive: Primitive, x: Any, y: Any) -> Any:
+        """`apply` to two values, one of this trace at least, neither of an inner one."""
+        return self.apply(primitive, (x, y), {})
+
     def __enter__(self) -> Self:
         self.level = _level.get() + 1
         self.token = _level.set(self.level)

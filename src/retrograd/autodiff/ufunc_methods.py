@@ -49,7 +49,7 @@ def _reduce(
         return REDUCTIONS[ufunc](x, axis=axis, **kwargs)
     x = _as_dtype(x, dtype)
     if where is not True:
-        x = np.where(value_of(where), x, _identity(ufunc))
+        x = np.where(value_of(where), x, _neutral(ufunc, initial))
     reduced = _reduced(ufunc, x, axis, initial)
     if keepdims:
         axes = _axes(axis, np.ndim(x))
@@ -61,11 +61,19 @@ def _reduce(
 def _reduced(ufunc: np.ufunc, x: Any, axis: Any, initial: Any) -> Any:
     """The reduction by the ufunc itself."""
     rows = _rows(x, axis)
+    from_start = initial is not _NO_VALUE and initial is not None
     if len(rows) == 0:
-        start = _identity(ufunc) if initial in (_NO_VALUE, None) else initial
+        start = initial if from_start else _identity(ufunc)
         return np.full(np.shape(rows)[1:], start, value_of(rows).dtype)[()]
-    reduced = _by_halves(ufunc, rows) if ufunc in _ASSOCIATIVE else _in_order(ufunc, rows)
-    return reduced if initial is _NO_VALUE or initial is None else ufunc(initial, reduced)
+    if ufunc in _ASSOCIATIVE:
+        reduced = _by_halves(ufunc, rows)
+        return ufunc(initial, reduced) if from_start else reduced
+    if ufunc.identity is None and len(_axes(axis, np.ndim(x))) > 1:
+        raise ValueError(
+            f"{ufunc.__name__}.reduce: the order matters, so that only one axis can be reduced; "
+            f"axis={axis} was given"
+        )
+    return _in_order(ufunc, [initial, *rows] if from_start else rows)
 
 
 def _rows(x: Any, axis: Any) -> Any:
@@ -94,6 +102,17 @@ def _in_order(ufunc: np.ufunc, rows: Any) -> Any:
     for row in others:
         first = ufunc(first, row)
     return first
+
+
+# What changes nothing as the right operand.
+_RIGHT_NEUTRAL = {np.subtract: 0.0, np.divide: 1.0, np.power: 1.0, np.float_power: 1.0}
+
+
+def _neutral(ufunc: np.ufunc, initial: Any) -> Any:
+    """What has no influence on a reduction, in place of the elements that are left out."""
+    if ufunc.identity is not None or initial is _NO_VALUE or initial is None:
+        return _identity(ufunc)
+    return initial if ufunc in _ASSOCIATIVE else _RIGHT_NEUTRAL[ufunc]
 
 
 def _identity(ufunc: np.ufunc) -> Any:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from retrograd.autodiff import interception
 from retrograd.autodiff.box import Box, View
-from retrograd.autodiff.primitive import Primitive, lookup
+from retrograd.autodiff.primitive import Primitive
 from retrograd.autodiff.trace import Traced
 from retrograd.errors import CompilationError
 
@@ -37,6 +38,7 @@ class XLABox(Box):
         return len(self.node)
 
     def snapshot(self) -> XLABox:
+        """Another box with what this one stands for now."""
         return XLABox(self.value, self.node, self.owner)
 
     def __invert__(self) -> Any:
@@ -70,6 +72,7 @@ class XLABox(Box):
         raise _control_flow("complex")
 
     def item(self, *args: Any) -> NoReturn:
+        """Refused: the number is not known yet."""
         raise _control_flow("x.item()")
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -81,7 +84,7 @@ class XLABox(Box):
         )
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method == "__call__" and not kwargs and lookup(ufunc) is None and _ours(inputs, self):
+        if method == "__call__" and not kwargs and _ours(inputs, self):
             return self.owner.apply(Primitive(ufunc), inputs, {})
         if method == "reduce" and ufunc in _REDUCTIONS:
             return _REDUCTIONS[ufunc](*inputs, **{"axis": 0, **kwargs})
@@ -89,17 +92,19 @@ class XLABox(Box):
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         trace: Any = self.owner
-        stand_in = lookup(function)
-        if not _ours((*args, *kwargs.values()), self) or (
-            stand_in is not None and not trace.knows(function)
-        ):
+        if not _ours((*args, *kwargs.values()), self):
             return super().__array_function__(function, types, args, kwargs)
-        try:
+        found = interception.stand_in(function)
+        if found is None or function in trace.entered:
             return trace.call(function, args, kwargs)
-        except (TypeError, ValueError, IndexError, NotImplementedError):
-            if stand_in is None or isinstance(stand_in, Primitive):
-                raise
-            return stand_in(*args, **kwargs)
+        writes = kwargs.get("out") is not None or trace.writes(function)
+        if not (isinstance(found, Primitive) or writes or trace.shows(function, args, kwargs)):
+            return trace.call(function, args, kwargs)
+        trace.entered.add(function)  # what stands for it may call it on what it takes for plain
+        try:
+            return super().__array_function__(function, types, args, kwargs)
+        finally:
+            trace.entered.discard(function)
 
     def __repr__(self) -> str:
         return f"XLABox({self.dtype}{list(self.shape)})"
@@ -120,6 +125,7 @@ XLABox.view_class = XLAView
 
 
 _INVERT = Primitive(np.invert, differentiable=False)
+
 
 def _called_by_a_rule() -> bool:
     """Whether the engine's own code asks, two calls up: its rules take short cuts by values.

@@ -14,7 +14,7 @@ from retrograd.autodiff.trace import Traced, value_of
 from retrograd.errors import ArgumentError, CompilationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     Function = Callable[..., Any]
 
@@ -51,7 +51,7 @@ def compile(f: Function) -> Function:
         >>> import retrograd as rg
         >>> slope = rg.compile(rg.grad(lambda x: np.sum(np.tanh(x) ** 2)))
         >>> slope(np.array([0.0, 1.0])).round(6)
-        array([0.      , 0.639700])
+        array([0.    , 0.6397])
     """
     if find_spec("jax") is None:
         raise CompilationError(
@@ -78,7 +78,7 @@ class Compiled:
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The result of the function, by the program for arguments of this kind."""
-        leaves, structure = tree.flatten((args, kwargs))
+        leaves, structure = _flatten(args, kwargs)
         key = [structure]
         values = []
         for leaf in leaves:
@@ -102,13 +102,15 @@ class Compiled:
             program = self.programs[key] = self._program(leaves, structure)
         return program(values)
 
-    def _program(self, leaves: list[Any], structure: Any) -> Any:
+    def _program(self, leaves: Sequence[Any], structure: Any) -> Any:
         from retrograd.xla.program import Program  # which needs JAX
 
         places = [i for i, leaf in enumerate(leaves) if is_value(leaf)]
+        if isinstance(structure, int):
+            structure = tree.flatten((tuple(leaves), {}))[1]
         return Program(self.function, structure, leaves, places)
 
-    def _within_another_trace(self, leaves: list[Any], structure: Any) -> Any:
+    def _within_another_trace(self, leaves: Sequence[Any], structure: Any) -> Any:
         leaves = [unboxed(leaf) for leaf in leaves]
         if any(isinstance(value_of(leaf), Traced) for leaf in leaves):
             args, kwargs = tree.unflatten(structure, leaves)  # it is being compiled already
@@ -128,15 +130,24 @@ class Compiled:
         return self.programs[key]
 
 
+def _flatten(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Sequence[Any], Any]:
+    """The leaves of the arguments and their structure; how many, where all are plain arrays."""
+    if not kwargs and all(type(x) is np.ndarray for x in args):
+        return args, len(args)
+    return tree.flatten((args, kwargs))
+
+
 # What is part of a program instead of a value in it. None is a container without leaves.
 _PARTS = frozenset({int, bool, str, bytes})
 
 
 def is_value(leaf: Any) -> bool:
     """Whether an argument is a value of the program; otherwise it is a part of it."""
-    return isinstance(leaf, float | complex | np.ndarray | np.generic) or hasattr(
-        leaf, "__jax_array__"
-    ) or (hasattr(leaf, "dtype") and hasattr(leaf, "shape"))
+    return (
+        isinstance(leaf, float | complex | np.ndarray | np.generic)
+        or hasattr(leaf, "__jax_array__")
+        or (hasattr(leaf, "dtype") and hasattr(leaf, "shape"))
+    )
 
 
 def _other(leaf: Any, key: list[Any]) -> list[Any]:

@@ -84,11 +84,8 @@ class Differentiable:
 
 
 def _cotangent(g: Any, value: Any) -> Any:
-    """A cotangent of a leaf of the result: zeros in the place of None, None for what is no float."""
+    """A cotangent of a leaf of the result: zeros for None, and None for what is no float."""
     plain = value_of(value)
     if not tree.is_float(plain):
         return None
     return np.zeros(np.shape(plain), np.result_type(plain)) if g is None else g
-
-
-

@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from retrograd.errors import CompilationError
 from retrograd.xla.lowering import LOWERINGS, cast
 
 
@@ -74,6 +73,21 @@ def _copy(trace: Any, x: Any, order: Any = "K", subok: bool = False) -> Any:
     return jnp.asarray(x)
 
 
+@lowering(np.transpose)
+def _transpose(trace: Any, x: Any, axes: Any = None) -> Any:
+    result = jnp.transpose(x, axes)
+    if result.ndim == 2 and axes is None:
+        trace.sums.note_transpose(result, x)
+    return result
+
+
+@lowering(np.dot)
+def _dot(trace: Any, x: Any, y: Any) -> Any:
+    result = jnp.dot(trace.sums.standing(x), y)
+    trace.sums.note_product(result, x, y)
+    return result
+
+
 @lowering(np.roll)
 def _roll(trace: Any, x: Any, shift: Any, axis: Any = None) -> Any:
     if isinstance(shift, jax.Array):
@@ -111,11 +125,6 @@ def _ones_like(trace: Any, x: Any, dtype: Any = None, order: Any = "K", subok: b
     return jnp.ones(np.shape(x) if shape is None else shape, dtype or jnp.result_type(x))
 
 
-@lowering(np.ravel)
-def _ravel(trace: Any, x: Any, order: Any = "C") -> Any:
-    return jnp.ravel(x, order=order)
-
-
 @lowering(np.reshape)
 def _reshape(trace: Any, x: Any, shape: Any, order: Any = "C", copy: Any = None) -> Any:
     return jnp.reshape(x, shape, order=order)
@@ -126,10 +135,19 @@ def _real(trace: Any, x: Any) -> Any:
     return jnp.real(x)
 
 
-@lowering(np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.compress, np.extract)
-def _unknown_shape(trace: Any, *args: Any, **kwargs: Any) -> Any:
-    raise CompilationError(
-        "compile: the shape of a result depends on values (nonzero, flatnonzero, argwhere, unique, "
-        "compress, extract, x[mask]), and programs of XLA have fixed shapes. Use np.where(mask, x, "
-        "0), or leave that part outside of the compiled function."
-    )
+@lowering(np.argsort)
+def _argsort(trace: Any, x: Any, axis: Any = -1, kind: Any = None, order: Any = None, *,
+             stable: Any = None) -> Any:  # fmt: skip
+    return jnp.argsort(x, axis=axis, stable=True)
+
+
+@lowering(np.argpartition)
+def _argpartition(trace: Any, x: Any, kth: Any, axis: Any = -1, kind: Any = None,
+                  order: Any = None) -> Any:  # fmt: skip
+    return jnp.argsort(x, axis=axis)
+
+
+@lowering(np.sort)
+def _sort(trace: Any, x: Any, axis: Any = -1, kind: Any = None, order: Any = None, *,
+          stable: Any = None) -> Any:  # fmt: skip
+    return jnp.sort(x, axis=axis)

@@ -103,6 +103,7 @@ def _without_extra_axes(value: Any, ndim: int) -> Any:
 def _checked(trace: Any, shape: tuple[int, ...], index: Any) -> Any:
     """The index with non-negative places, after a note on whether these are within bounds."""
     parts = [np.asarray(p) if isinstance(p, list) else p for p in _parts(index)]
+    _try(shape, parts)
     if any(isinstance(p, jax.Array) and p.dtype == bool for p in parts):
         raise _unknown_length()
     if not _is_dynamic(tuple(parts)):
@@ -119,6 +120,16 @@ def _checked(trace: Any, shape: tuple[int, ...], index: Any) -> Any:
         axis += _axes_of(part)
         places.append(part)
     return tuple(places)
+
+
+def _try(shape: tuple[int, ...], parts: list[Any]) -> None:
+    """Let NumPy raise its errors about what is known of an index."""
+    known = tuple(
+        np.zeros(p.shape, bool if p.dtype == bool else int) if isinstance(p, jax.Array) else p
+        for p in parts
+    )
+    if all(shape):  # in an array without elements, no index is in bounds, not even an unknown one
+        np.broadcast_to(False, shape)[known]
 
 
 def _axes_of(part: Any) -> int:

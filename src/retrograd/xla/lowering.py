@@ -18,7 +18,7 @@ import numpy as np
 from retrograd.autodiff.box import OPERATORS
 from retrograd.autodiff.trace import Traced
 from retrograd.errors import CompilationError
-from retrograd.xla import layout
+from retrograd.xla import callback, layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,8 +42,10 @@ _PROMOTING: dict[str, slice] = {
     "_clip": slice(0, 3), "_choose": slice(1, 3), "_joined": slice(1, None),
 }  # fmt: skip
 
-# Functions that JAX has with other shapes or dtypes of the result.
-_DIFFERENT = {np.linalg.lstsq, np.polydiv, np.poly, np.polyfit, np.roots}
+# Functions that JAX has with other shapes, dtypes or values of the result.
+_DIFFERENT = frozenset({
+    "lstsq", "polydiv", "poly", "polyfit", "roots", "poch", "take", "take_along_axis", "choose",
+})  # fmt: skip
 
 _UFUNC_OF = {primitive.function: ufunc for ufunc, primitive in OPERATORS.items()}
 _MODULES = {
@@ -58,7 +60,7 @@ _MODULES = {
 def counterpart(function: Any) -> Callable[..., Any] | None:
     """The function of JAX with the name and the meaning of one of NumPy or SciPy."""
     name = getattr(function, "__name__", "")
-    if function in _DIFFERENT:
+    if name in _DIFFERENT or name in _OF_UNKNOWN_SHAPE:
         return None
     if isinstance(function, np.ufunc):
         return getattr(jnp, name, None) or getattr(jax.scipy.special, name, None)
@@ -91,11 +93,19 @@ def lower(
     function = primitive.function
     if function in _STATIC:
         return function(*plain_args, **plain_kwargs)
+    if kwargs.get("out") is not None:
+        raise without_counterpart(f"{primitive.name} with out=")
+    if function in (np.ravel, np.reshape):
+        args, kwargs = _with_order(function, args, kwargs, plain_args[0])
     ufunc = _UFUNC_OF.get(function, function)
     if isinstance(ufunc, np.ufunc):
         result = _elementwise(ufunc, args, kwargs, plain_args)
         if ufunc is np.remainder and isinstance(args[1], int | np.integer):
             _note_range(trace, result, int(args[1]))
+        if ufunc is np.add:
+            trace.sums.note_sum(result, *unboxed(args))
+        elif ufunc is np.matmul:
+            trace.sums.note_product(result, *unboxed(args))
         return result
     lowering = LOWERINGS.get(primitive.name if _is_engines(function) else function)
     if lowering is not None:
@@ -103,11 +113,56 @@ def lower(
         return lowering(trace, *unboxed(args), **unboxed(kwargs))
     found = counterpart(function)
     if found is not None:
-        args = _promoted(primitive.name, args, plain_args)
-        return _called(found, primitive.name, unboxed(args), unboxed(kwargs))
+        promoted = _promoted(primitive.name, args, plain_args)
+        try:
+            return _called(found, primitive.name, unboxed(promoted), unboxed(kwargs))
+        except (CompilationError, TypeError, ValueError, IndexError) as error:
+            return _outside(primitive, args, kwargs, error)
     if _is_numpys(function):
-        raise without_counterpart(primitive.name)
-    return unboxed(function(*args, **kwargs))
+        return _outside(primitive, args, kwargs, without_counterpart(primitive.name))
+    try:
+        return unboxed(function(*args, **kwargs))
+    except CompilationError as error:
+        return _outside(primitive, args, kwargs, error)
+
+
+def _with_order(function: Any, args: Any, kwargs: dict[str, Any], plain: Any) -> Any:
+    """The arguments of a reshape that asks for the order of the elements in memory."""
+    order = kwargs.get("order", args[-1])
+    if not isinstance(order, str) or order not in ("A", "K"):
+        return args, kwargs
+    flags = np.asarray(plain).flags
+    if not flags.forc:
+        raise without_counterpart(f"{function.__name__} with order={order!r}")
+    rest = args if "order" in kwargs else args[:-1]
+    return rest, {**kwargs, "order": "F" if flags.fnc else "C"}
+
+
+def _outside(primitive: Primitive, args: Any, kwargs: dict[str, Any], error: Exception) -> Any:
+    """What cannot be compiled is called back, if it can be."""
+    if primitive.name in _OF_UNKNOWN_SHAPE:
+        raise unknown_shape(primitive.name) from None
+    try:
+        return callback.call(primitive.function, primitive.name, args, kwargs)
+    except Exception:  # whatever the function says about harmless numbers
+        raise error from None
+
+
+# Functions the shapes of whose results depend on values.
+_OF_UNKNOWN_SHAPE = frozenset({
+    "nonzero", "flatnonzero", "argwhere", "unique", "unique_all", "unique_counts",
+    "unique_inverse", "unique_values", "compress", "extract", "trim_zeros", "bincount", "roots",
+    "polydiv", "union1d", "intersect1d", "setdiff1d", "setxor1d",
+})  # fmt: skip
+
+
+def unknown_shape(name: str) -> CompilationError:
+    """The error for a result whose shape depends on values."""
+    return CompilationError(
+        f"compile: {name}: the shape of its result depends on values, and programs of XLA have "
+        "fixed shapes. Use np.where(mask, x, 0), or leave that part outside of the compiled "
+        "function."
+    )
 
 
 def without_counterpart(name: str) -> CompilationError:
@@ -198,24 +253,11 @@ def _elementwise(ufunc: np.ufunc, args: Any, kwargs: dict[str, Any], plain: Any)
     wanted = ufunc.resolve_dtypes((*map(_kind, plain), *[None] * ufunc.nout))
     operands = [cast(x, dtype) for x, dtype in zip(args, wanted, strict=False)]
     if found is None:
-        return _called_back(ufunc, operands, wanted[ufunc.nin :])
+        return callback.call_ufunc(ufunc, operands, wanted[ufunc.nin :])
     result = _called(found, ufunc.__name__, operands, {})
     if ufunc.nout == 1:
         return cast(result, wanted[-1])
     return tuple(cast(r, dtype) for r, dtype in zip(result, wanted[ufunc.nin :], strict=True))
-
-
-def _called_back(ufunc: np.ufunc, operands: list[Any], dtypes: Any) -> Any:
-    """A ufunc that XLA does not have: the running program calls it on NumPy's arrays."""
-    shape = np.broadcast_shapes(*map(np.shape, operands))
-    results = tuple(jax.ShapeDtypeStruct(shape, dtype) for dtype in dtypes)
-
-    def call(*arrays: Any) -> Any:
-        found = ufunc(*(np.asarray(x) for x in arrays))
-        return tuple(np.asarray(part) for part in (found if ufunc.nout > 1 else (found,)))
-
-    found = jax.pure_callback(call, results, *operands, vmap_method="broadcast_all")
-    return tuple(found) if ufunc.nout > 1 else found[0]
 
 
 def _note_range(trace: Any, result: Any, divisor: int) -> None:

@@ -6,6 +6,7 @@ the engine's own rules become part of the compiled program.
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -13,12 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from retrograd.autodiff.constants import CONSTANT
+from retrograd.autodiff.interception import WITHOUT_RULE
 from retrograd.autodiff.primitive import Primitive
 from retrograd.autodiff.trace import Trace, Traced, escaped
 from retrograd.errors import CompilationError
 from retrograd.xla import layout
 from retrograd.xla.box import XLABox
-from retrograd.xla.lowering import counterpart, foreign, lower
+from retrograd.xla.lowering import LOWERINGS, counterpart, foreign, lower
+from retrograd.xla.products import Sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,17 +34,21 @@ class XLATrace(Trace):
         places: the indices that are values of XLA, by identity and length of the axis, with the
             same indices counted from the front. XLA itself has no index errors.
         within: for each of them, whether it is within bounds.
+        entered: functions of NumPy that are being calculated by what stands for them.
+        sums: what is known about sums of matrix products.
         quantifiers: by identity, results of `any` and `all`, and what is to be expected of them.
         below: by identity, integers that are known to be in `range(bound)`, and this bound.
     """
 
-    __slots__ = ("below", "places", "quantifiers", "within")
+    __slots__ = ("below", "entered", "places", "quantifiers", "sums", "within")
 
     def __init__(self) -> None:
         super().__init__()
         self.places: dict[tuple[int, int], tuple[Any, Any]] = {}
         self.within: list[Any] = []
         self.below: dict[int, tuple[Any, int]] = {}
+        self.entered: set[Any] = set()
+        self.sums = Sums()
         self.quantifiers: dict[int, tuple[Any, bool]] = {}
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
@@ -57,7 +64,9 @@ class XLATrace(Trace):
         """The operations of XLA that stand for the primitive."""
         if self.closed:
             raise escaped("is used after its compilation has ended")
-        args = tuple(_operand(x) for x in args)
+        args = tuple(map(_operand, args))
+        if not self._is_sum(primitive, args):
+            args = tuple(map(self._settled, args))
         plain = layout.stand_ins(args), layout.stand_ins(kwargs)
         result = lower(self, primitive, args, kwargs, *plain)
         boxed = self._boxed(result, primitive, *plain)
@@ -69,9 +78,24 @@ class XLATrace(Trace):
         """A function that no derivative is asked of."""
         return self.apply(Primitive(function), tuple(args), kwargs)
 
-    def knows(self, function: Any) -> bool:
-        """Whether XLA has operations of its own for the function."""
-        return counterpart(function) is not None
+    def writes(self, function: Any) -> bool:
+        """Whether a function of NumPy changes an argument."""
+        return function in WITHOUT_RULE and function not in LOWERINGS
+
+    def shows(self, function: Any, args: Any, kwargs: Any) -> bool:
+        """Whether the result is a view of an argument, or XLA has no operations for it."""
+        plain = layout.stand_ins(tuple(args)), layout.stand_ins(kwargs)
+        return counterpart(function) is None or layout.is_view(function, *plain)
+
+    def _is_sum(self, primitive: Primitive, args: tuple[Any, ...]) -> bool:
+        added = primitive.function is operator.add or primitive.function is np.add
+        return added and self.sums.are_sums(*(getattr(x, "value", None) for x in args))
+
+    def _settled(self, x: Any) -> Any:
+        if isinstance(x, XLABox):
+            value = self.sums.settled(x.value)
+            return x if value is x.value else XLABox(value, x.node, self)
+        return type(x)(map(self._settled, x)) if type(x) in (list, tuple) else x
 
     def _boxed(self, result: Any, primitive: Primitive, args: Any, kwargs: Any) -> Any:
         if isinstance(result, tuple | list):
@@ -108,5 +132,3 @@ def _strong(value: Any) -> Any:
     """A value with a dtype of its own: NumPy's rules decide about promotion, not JAX's."""
     value = jnp.asarray(value)
     return jax.lax.convert_element_type(value, np.dtype(value.dtype)) if value.weak_type else value
-
-

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import retrograd.numpy as rnp
-from retrograd import grad, jacobian
+from retrograd import grad, jacobian, jvp, vjp
 from retrograd.testing import check_grads
 
 X = np.array([-1.9, -0.6, 0.2, 0.9, 1.8])
@@ -102,3 +102,14 @@ def test_single_precision_stays(f) -> None:
 
     assert grad(total)(x).dtype == np.float32
     assert value[0].dtype == np.float32
+
+
+def test_interp_of_complex_places_is_refused() -> None:
+    with pytest.raises(TypeError, match="x or xp is complex"):
+        vjp(lambda x: np.interp(x, [0.0, 1.0], [0.0, 1.0], period=2.0), np.array([1j]))
+
+
+def test_gradient_has_the_dtype_of_the_samples() -> None:
+    f = np.array([0.1, 0.5, 0.4], np.float32)
+    value, tangent = jvp(lambda f: np.gradient(f, [0.0, 1.0, 2.0]), (f,), (f,))
+    assert value.dtype == tangent.dtype == np.gradient(f, [0.0, 1.0, 2.0]).dtype

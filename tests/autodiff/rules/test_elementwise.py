@@ -13,6 +13,7 @@ import retrograd.numpy as rnp
 from retrograd.autodiff import elementwise_grad, grad, hessian, jvp, value_and_grad, vjp
 from retrograd.autodiff.trace import Traced
 from retrograd.errors import MissingRuleError
+from retrograd.testing import check_grads
 
 BEHIND_A_WHERE = {
     "sqrt": (np.sqrt, 0.0), "cbrt": (np.cbrt, 0.0), "log": (np.log, 0.0), "log2": (np.log2, 0.0),
@@ -309,3 +310,41 @@ def test_the_slope_at_the_end_of_the_domain_is_infinite_not_wrong() -> None:
         assert grad(np.reciprocal)(0.0) == -np.inf
     with np.errstate(invalid="ignore"):
         assert np.isnan(grad(np.arctan2)(0.0, 0.0))
+
+
+def test_the_sign_of_complex_numbers_with_further_arguments() -> None:
+    z = np.array([3 + 4j, -2j, 0j])
+    check_grads(np.sign, z[:2])
+    assert elementwise_grad(lambda z: np.real(np.sign(z)))(z)[2] == 0
+    out = np.array([True, False, True])
+
+    def masked(z: Any) -> Any:
+        return np.sign(z, out=np.ones_like(z), where=out)
+
+    np.testing.assert_allclose(vjp(masked, z)[0], [0.6 + 0.8j, 1, 0])
+    np.testing.assert_allclose(vjp(masked, z)[1](np.ones(3, complex))[0][1:], [0, 0])
+
+
+def test_a_real_dtype_for_complex_numbers_is_refused() -> None:
+    with pytest.raises(MissingRuleError, match=r"absolute: .*dtype="):
+        vjp(lambda z: np.absolute(z, dtype=float), np.array([1 + 1j]))
+
+
+def test_arcsinh_of_large_numbers_keeps_its_digits() -> None:
+    assert grad(np.arcsinh)(1e200) == 1e-200
+
+
+def test_methods_of_ufuncs_in_the_drop_in_namespace() -> None:
+    x = np.array([0.3, 1.2, -0.5])
+    for f in (rnp.add.accumulate, rnp.add.reduce, rnp.multiply.accumulate):
+        expected = vjp(getattr(getattr(np, f.__self__.__name__), f.__name__), x)[0]
+        np.testing.assert_array_equal(vjp(f, x)[0], expected)
+        np.testing.assert_array_equal(f(x), expected)
+
+
+def test_tangents_have_the_dtype_of_the_result() -> None:
+    x, d = np.ones(2, np.float32), np.ones(2, np.float32)
+    for other in (np.ones(2), 1j, np.array([1, 2])):
+        for f in (np.add, np.subtract, np.multiply):
+            value, tangent = jvp(lambda x, f=f, y=other: f(x, y), (x,), (d,))
+            assert value.dtype == tangent.dtype

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from retrograd.autodiff import elementwise_grad, grad, hessian, jvp, vjp
+from retrograd.errors import InterceptionError
 
 X = np.array([[0.5, np.nan, 2.0, 1.2], [np.nan, 0.7, -0.4, np.nan]])
 THERE = ~np.isnan(X)
@@ -92,3 +93,18 @@ def test_single_precision_stays(f: Any) -> None:
 def test_ties_are_split_evenly() -> None:
     x = np.array([2.0, np.nan, 2.0, 1.0])
     np.testing.assert_array_equal(grad(np.nanmax)(x), [0.5, 0, 0.5, 0])
+
+
+@pytest.mark.parametrize(("f", "worst"), [(np.nanmax, -9.0), (np.nanmin, 9.0)])
+def test_a_traced_initial_value(f: Any, worst: float) -> None:
+    for initial, expected in ((worst, 0.0), (-worst, 1.0)):
+        value, pull = vjp(lambda x, y: f(x, initial=y), X, initial)
+        assert value == f(X, initial=initial)
+        gradient, share = pull(1.0)
+        assert share == expected
+        assert gradient.sum() == 1 - expected
+
+
+def test_a_traced_mean_of_plain_numbers_that_numpy_does_not_show() -> None:
+    with pytest.raises(InterceptionError, match="plain array"):
+        grad(lambda mean: np.nanvar(X, mean=mean))(0.3)

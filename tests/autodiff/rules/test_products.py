@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import retrograd as rg
 import retrograd.numpy as rnp
+from retrograd import grad, vjp
 from retrograd.errors import ArgumentError, DifferentiationError
 from retrograd.testing import check_grads
 
@@ -33,6 +36,9 @@ def test_cross_of_broadcast_operands():
     np.testing.assert_allclose(found[1], np.sum(np.cross(g, a), 0))
 
 
+@pytest.mark.skipif(
+    np.lib.NumpyVersion(np.__version__) >= "2.5.0", reason="vectors have three components there"
+)
 @pytest.mark.filterwarnings("ignore:Arrays of 2-dimensional vectors")
 @pytest.mark.parametrize("shapes", [((2,), (2,)), ((4, 2), (3,)), ((3,), (4, 2))])
 def test_cross_of_vectors_in_the_plane(shapes):
@@ -115,3 +121,23 @@ def test_single_precision_of_both_operands():
     ):
         value, pullback = rg.vjp(f, x)
         assert value.dtype == pullback(np.ones_like(value))[0].dtype == np.float32
+
+
+def test_products_by_keyword() -> None:
+    x, y = np.ones((2, 3)), np.arange(12.0).reshape(3, 4)
+    expected = vjp(lambda x: np.dot(x, y), x)[1](np.ones((2, 4)))[0]
+    for f in (lambda x: np.dot(x, b=y), lambda x: np.dot(a=x, b=y), lambda x: np.dot(b=y, a=x)):
+        np.testing.assert_array_equal(vjp(f, x)[1](np.ones((2, 4)))[0], expected)
+    np.testing.assert_array_equal(grad(lambda x: np.sum(np.outer(x, b=y[0])))(x[0]), [6, 6, 6])
+
+
+def test_vecdot_along_an_axis() -> None:
+    vecdot: Any = np.vecdot  # whose axis= the stubs do not know
+    matvec: Any = getattr(np, "matvec", None)
+    x, y = np.arange(6.0).reshape(2, 3), np.cos(np.arange(6.0)).reshape(2, 3)
+    value, pull = vjp(lambda x: vecdot(x, y, axis=0), x)
+    np.testing.assert_allclose(value, vecdot(x, y, axis=0))
+    np.testing.assert_allclose(pull(np.array([1.0, 2.0, 3.0]))[0], y * [1.0, 2.0, 3.0])
+    if matvec is not None:
+        with pytest.raises(TypeError, match="axis="):
+            vjp(lambda x: matvec(x, y[0], axis=0), x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -259,3 +260,116 @@ def test_a_maximum_of_nan_shows_in_the_value() -> None:
     value, pull = vjp(np.max, x)
     assert np.isnan(value)
     np.testing.assert_array_equal(pull(1.0)[0], [0, 0])
+
+
+def test_products_of_no_rows() -> None:
+    value, pull = vjp(lambda x: np.prod(x, axis=1), np.zeros((0, 3)))
+    assert pull(value)[0].shape == (0, 3)
+
+
+@pytest.mark.filterwarnings("ignore:Casting complex")  # NumPy's own
+@pytest.mark.parametrize("f", [np.prod, np.cumprod])
+def test_complex_numbers_that_become_real(f: Any) -> None:
+    z: Any = X[0] + 1j * X[1]
+    d = np.array([1 + 2j, 0.5j, -1.0 + 0j])
+    value, tangent = jvp(lambda z: f(z, dtype=float), (z,), (d,))
+    expected = jvp(f, (np.real(z),), (np.real(d),))[1]
+    assert value.dtype == tangent.dtype == np.float64
+    np.testing.assert_allclose(tangent, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("f", [np.var, np.std, np.nanvar])
+def test_variances_of_complex_numbers_in_another_dtype_are_refused(f: Any) -> None:
+    with pytest.raises(MissingRuleError, match=r"dtype=.* with complex numbers.*astype"):
+        vjp(lambda x: f(x, dtype=complex), X)[1](np.ones((), complex))
+    with pytest.raises(MissingRuleError, match="complex mean= of real numbers"):
+        vjp(lambda x: np.var(x, mean=x[0, 0] * 1j), X)
+
+
+@pytest.mark.parametrize("f", [np.var, np.std])
+def test_degrees_of_freedom_of_numpys_own_kind_keep_the_precision(f: Any) -> None:
+    x = X.astype(np.float32)
+    value, tangent = jvp(lambda x: f(x, ddof=np.int64(1)), (x,), (x,))
+    assert value.dtype == tangent.dtype == np.float32
+    pull = vjp(lambda x: f(x, ddof=np.int64(1), where=x > -9), x)[1]
+    assert pull(np.float32(1))[0].dtype == np.float32
+
+
+def test_numbers_stay_numbers() -> None:
+    """An array of no dimensions in place of a number would change with `b = a; b += 1`."""
+
+    def lengthened(f: Any) -> Any:
+        def call(x: Any) -> Any:
+            a = b = f(x)
+            b += 1
+            return a
+
+        return call
+
+    for f in (
+        np.median, np.nanmedian, lambda x: np.quantile(x, 0.3), np.linalg.vector_norm,
+        lambda x: np.linalg.norm(x, "fro", (0, 1)), lambda x: np.std(x, mean=x[0, 0]),
+        lambda x: np.interp(x[0, 0], [-9.0, 9.0], [1.0, 2.0]),
+    ):  # fmt: skip
+        np.testing.assert_allclose(vjp(lengthened(f), X)[0], f(X), rtol=1e-12)
+
+
+def test_kept_axes_may_be_asked_for_by_any_true_value() -> None:
+    functions: list[Any] = [np.median, np.ptp, np.average, partial(np.quantile, q=0.2)]
+    for f in functions:
+        for true in (1, np.True_):
+            assert vjp(lambda x, f=f, t=true: f(x, keepdims=t), X)[0].shape == (1, 1)
+
+
+def test_average_returns_the_weights_in_the_dtype_of_the_mean() -> None:
+    x, weights = X + 1j, np.array([0.5, 1.0])
+    mean, total = vjp(lambda x: np.average(x, 0, weights, returned=True), x)[0]
+    expected = np.average(x, 0, weights, returned=True)
+    np.testing.assert_allclose(mean, expected[0])
+    assert total.dtype == expected[1].dtype
+
+
+@pytest.mark.parametrize("ufunc", [np.subtract, np.divide])
+def test_reductions_in_order_by_ufunc(ufunc: Any) -> None:
+    x, where = np.array([[0.5, 0.7, 0.9], [1.2, 0.4, 1.6]]), np.array([[True], [False]])
+    for options in ({"axis": 1}, {"axis": 0, "where": where}):
+
+        def reduced(x: Any, options: dict[str, Any] = options) -> Any:
+            return ufunc.reduce(x, initial=0.7, **options)
+
+        np.testing.assert_allclose(vjp(reduced, x)[0], reduced(x), rtol=1e-12)
+        check_grads(reduced, x, directions=1)
+    with pytest.raises(ValueError, match="only one axis"):
+        vjp(lambda x: ufunc.reduce(x, axis=(0, 1)), x)
+
+
+def test_reductions_of_what_is_left_by_ufunc() -> None:
+    x, where = np.array([[0.5, 0.7, 0.9], [1.2, 0.4, 1.6]]), np.array([[True], [False]])
+    found = vjp(lambda x: np.fmax.reduce(x, axis=0, initial=0.6, where=where), x)[0]
+    np.testing.assert_allclose(found, [0.6, 0.7, 0.9])
+
+
+def test_cumulative_products_of_a_number() -> None:
+    if hasattr(np, "cumulative_prod"):
+        assert grad(lambda x: np.cumulative_prod(x, include_initial=True)[1])(0.7) == 1.0
+
+
+def test_axes_that_are_not_there() -> None:
+    initial = np.float64(0.1)
+    for f in (np.median, np.nanmedian, lambda x, axis: np.percentile(x, 30, axis=axis)):
+        with pytest.raises(np.exceptions.AxisError):
+            vjp(lambda x, f=f: f(x, axis=2), X)
+    with pytest.raises(np.exceptions.AxisError):
+        vjp(lambda x, y: np.max(x, axis=2, initial=y), X, initial)
+
+
+def test_an_array_without_axes_stays_one_when_a_sum_is_added() -> None:
+    def doubled(x: Any) -> Any:
+        total = alias = rnp.zeros(())
+        total += np.sum(x)
+        alias *= 2
+        return total
+
+    value, pull = vjp(doubled, X)
+    np.testing.assert_allclose(value, 2 * X.sum())
+    np.testing.assert_array_equal(pull(np.ones_like(value))[0], np.full(X.shape, 2.0))

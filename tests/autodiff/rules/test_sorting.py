@@ -200,3 +200,16 @@ def test_many_quantiles_of_a_long_array() -> None:
     value, pull = vjp(lambda x: np.quantile(x, q), x)
     np.testing.assert_allclose(value, np.quantile(x, q))
     assert pull(np.ones(41))[0].sum() == pytest.approx(41)
+
+
+@pytest.mark.parametrize("f", [np.median, lambda x, **k: np.quantile(x, [0.2, 0.7], **k)])
+def test_quantiles_of_no_rows(f: Any) -> None:
+    value, pull = vjp(lambda x: f(x, axis=1), np.zeros((0, 3)))
+    assert value.shape == f(np.zeros((0, 3)), axis=1).shape
+    assert pull(value)[0].shape == (0, 3)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble, np.complex64])
+def test_sort_complex_has_the_dtype_of_numpy(dtype: type) -> None:
+    x = np.array([2.0, 1.0], dtype)
+    assert vjp(np.sort_complex, x)[0].dtype == np.sort_complex(x).dtype

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import retrograd.numpy as rnp
-from retrograd import grad, jacobian, value_of
+from retrograd import grad, jacobian, jvp, value_of
 from retrograd.errors import MissingRuleError
 from retrograd.testing import check_grads
 
@@ -92,3 +92,13 @@ def test_histogram2d_agrees_with_numpy(bins) -> None:
         values, np.histogram2d(A, DATA[0], bins, weights=WEIGHTS), strict=True
     ):
         np.testing.assert_allclose(value_of(found), expected)
+
+
+def test_edges_of_single_precision_stay() -> None:
+    sample = np.array([[0.1, 0.4], [0.3, 0.9], [0.8, 0.2]], np.float32)
+    edges, tangents = jvp(lambda x: np.histogramdd(x, bins=2)[1], (sample,), (sample,))
+    for edge, tangent, expected in zip(
+        edges, tangents, np.histogramdd(sample, bins=2)[1], strict=True
+    ):
+        assert edge.dtype == tangent.dtype == expected.dtype
+        np.testing.assert_allclose(edge, expected, rtol=1e-6)

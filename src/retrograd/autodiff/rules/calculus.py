@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from retrograd.autodiff.primitive import REGISTRY, stands_for
+from retrograd.autodiff.rules.elementwise import is_complex
 from retrograd.autodiff.trace import Traced, value_of
 from retrograd.errors import ArgumentError
 
@@ -143,7 +144,8 @@ def _slopes(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
         first = _weighted(f[_from(f, axis, 0, 3)], axis, _first_slopes(h[:1], h[1:2]))
         mirrored = [-w for w in _first_slopes(h[-1:], h[-2:-1])[::-1]]
         last = _weighted(f[_from(f, axis, size - 3, size)], axis, mirrored)
-    return np.concatenate([first, inner, last], axis)
+    slopes = np.concatenate([first, inner, last], axis)
+    return slopes if slopes.dtype == f.dtype else slopes.astype(f.dtype)  # as NumPy has it
 
 
 def _steps(spacing: Any, size: int, axis: int, dtype: Any) -> Any:
@@ -214,6 +216,8 @@ def interp(
 ) -> Any:
     """`numpy.interp`; at a knot, the derivative in `x` is that of the interval to its right."""
     x, xp, fp = as_float(x), as_float(xp), as_float(fp)
+    if is_complex(x) or is_complex(xp):
+        raise TypeError("interp: x or xp is complex; only fp may be, since places are ordered")
     if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp) or not np.size(xp):
         raise ValueError(
             f"interp: xp and fp have shapes {np.shape(xp)} and {np.shape(fp)}; give two vectors of "
@@ -226,7 +230,8 @@ def interp(
     left, right = (_outside(end, at, fp) for end, at in ((left, fp[0]), (right, fp[-1])))
     plain, knots = value_of(x), value_of(xp)
     below = np.where(plain < knots[0], left, inside)
-    return np.where(plain > knots[-1], right, below)
+    found = np.where(plain > knots[-1], right, below)
+    return found if np.ndim(found) else found[()]
 
 
 def _outside(end: Any, edge: Any, fp: Any) -> Any:

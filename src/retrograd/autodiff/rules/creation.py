@@ -107,6 +107,14 @@ def geomspace(
     return _as(values, dtype)
 
 
+if hasattr(np, "astype"):  # since NumPy 2.1
+
+    @stands_for(np.astype)
+    def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+        """`numpy.astype`: the method as a function."""
+        return x.astype(dtype, copy=copy)
+
+
 def _as(x: Any, dtype: Any) -> Any:
     return x if dtype is None or x.dtype == np.dtype(dtype) else x.astype(dtype)
 

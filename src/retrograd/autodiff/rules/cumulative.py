@@ -84,6 +84,7 @@ def _cumprod_vjp(g: Any, ans: Any, x: Any, axis: Any = None, *, dtype: Any = Non
 
 def _cumprod_jvp(d: Any, ans: Any, x: Any, axis: Any = None, *, dtype: Any = None) -> Any:
     factors = x if dtype is None else as_type(x, dtype)
+    d = d if dtype is None else as_type(d, dtype)
     terms = _in_front(d, axis) * _before(_in_front(ans, axis), 1)
     return _back(recurrence(_in_front(factors, axis), terms), ans, axis)
 
@@ -98,6 +99,8 @@ def _cumulative(
     function: Any, start: float, x: Any, axis: int | None, dtype: Any, out: Any, initial: bool
 ) -> Any:
     """A running sum or product, from `start` if that is wanted too."""
+    if not shape_of(x):
+        x = np.reshape(x, (1,))
     ndim = len(shape_of(x))
     if axis is None and ndim > 1:
         raise ValueError(

@@ -16,6 +16,7 @@ from retrograd.autodiff.primitive import (
     elementwise,
     linear,
     match,
+    multilinear,
     plain_array,
     primitive_for,
     rule,
@@ -63,29 +64,35 @@ def ratio(x: Any, y: Any) -> Any:
     return np.where(nil, 0, x / np.where(nil, 1, y))
 
 
-def _quotient(t: Any, numerator: Any, denominator: Any, singular: Any = has_zero) -> Any:
+def _quotient(t: Any, numerator: Any, denominator: Any) -> Any:
     """t numerator/denominator, and 0 where t is 0, also where the quotient is not finite.
 
-    So nothing comes back, rather than 0 times infinity, from where a function is not used, as in
-    `np.where(x > 0, np.sqrt(x), 0)`.
+    So nothing comes back, rather than 0 times infinity or NaN, from where a function is not used,
+    as in `np.where(x > 0, np.sqrt(x), 0)`.
     """
-    if singular is has_zero and _is_large(denominator):
-        try:  # the processor looks for zeros at no cost
-            with np.errstate(divide="raise", invalid="raise"):
-                return _divided(t, numerator, denominator)
-        except FloatingPointError:
-            pass
-    elif not singular(denominator):
+    if _is_regular(t, denominator):
         return _divided(t, numerator, denominator)
-    unused = (t == 0) & ~(np.abs(value_of(denominator)) > 0)
+    known = value_of(denominator)
+    unused = (t == 0) & ~(np.abs(known) > 0)
+    # Also where there is NaN, so that it does not spread in the derivative of this quotient.
+    odd = unused if isinstance(known, Traced) else unused | np.isnan(known)
     if type(numerator) not in (int, float):
-        numerator = np.where(unused, 0, numerator)
-    return _divided(t, numerator, np.where(unused, 1, denominator))
+        numerator = np.where(odd, 0, numerator)
+    found = _divided(t, numerator, np.where(odd, 1, denominator))
+    if odd is unused or not (undefined := odd & ~unused).any():
+        return found
+    return np.where(undefined, math.nan, found)[()]
 
 
-def _is_large(x: Any) -> bool:
-    x = value_of(x)
-    return type(x) is np.ndarray and x.size >= _FEW
+def _is_regular(t: Any, denominator: Any) -> bool:
+    """Whether nothing is divided by zero or NaN, or nothing that would have to be 0.
+
+    A traced quotient is differentiated again, where other things may have to be.
+    """
+    if not (isinstance(t, Traced) or isinstance(denominator, Traced) or has_zero(t)):
+        return True
+    known = value_of(denominator)
+    return not isinstance(known, Traced) and bool(np.all(np.abs(known) > 0))
 
 
 def _divided(t: Any, numerator: Any, denominator: Any) -> Any:
@@ -104,41 +111,40 @@ def _is_like(a: Any, b: Any) -> bool:
 def quotient(function: Any, *terms: tuple[Any, ...]) -> Primitive:
     """A function whose partials are quotients (numerator, denominator), which may be infinite.
 
-    Each is a function of `ans` and the arguments; a numerator may also be a number. A third entry
-    tells whether a denominator needs care, if that is more than zeros.
+    Each is a function of `ans` and the arguments; a numerator may also be a number.
     """
     return rule(
         function,
         [_quotient_vjp(i, *term) for i, term in enumerate(terms)],
         [_quotient_jvp(*term) for term in terms],
-        reads=[_read_by(*term[:2]) for term in terms],
+        reads=[_read_by(*term) for term in terms],
     )
 
 
 def _read_by(*parts: Any) -> Reads:
     found: frozenset[int] = frozenset()
-    for part in parts:
-        if callable(part):
-            found |= reads_of(part) or frozenset()
+    for part in filter(callable, parts):
+        some = reads_of(part)
+        if some is None:
+            return None
+        found |= some
     return found
 
 
-def _quotient_vjp(argnum: int, numerator: Any, denominator: Any, singular: Any = has_zero) -> Any:
+def _quotient_vjp(argnum: int, numerator: Any, denominator: Any) -> Any:
     if not callable(numerator):
         return lambda g, ans, *args: match(
-            _quotient(g, numerator, denominator(ans, *args), singular), args[argnum]
+            _quotient(g, numerator, denominator(ans, *args)), args[argnum]
         )
     return lambda g, ans, *args: match(
-        _quotient(g, numerator(ans, *args), denominator(ans, *args), singular), args[argnum]
+        _quotient(g, numerator(ans, *args), denominator(ans, *args)), args[argnum]
     )
 
 
-def _quotient_jvp(numerator: Any, denominator: Any, singular: Any = has_zero) -> Any:
+def _quotient_jvp(numerator: Any, denominator: Any) -> Any:
     if not callable(numerator):
-        return lambda d, ans, *args: _quotient(d, numerator, denominator(ans, *args), singular)
-    return lambda d, ans, *args: _quotient(
-        d, numerator(ans, *args), denominator(ans, *args), singular
-    )
+        return lambda d, ans, *args: _quotient(d, numerator, denominator(ans, *args))
+    return lambda d, ans, *args: _quotient(d, numerator(ans, *args), denominator(ans, *args))
 
 
 def _sign(x: Any) -> Any:
@@ -170,6 +176,17 @@ def _power_is_singular(x: Any, y: Any) -> bool:
         return not (whole and y >= 1) and (has_zero if whole else _not_all_positive)(x)
     whole = getattr(y, "dtype", np.dtype(float)).kind in "iu"
     return (has_zero if whole else _not_all_positive)(x)
+
+
+def _along_exponent(t: Any, ans: Any, x: Any) -> Any:
+    """t log(x) x^y; 0 where t is 0, also for an x that has no logarithm."""
+    if isinstance(x, int | float):
+        return 0 * t if x < 0 and not np.any(value_of(t)) else t * (ans * _log_base(x))
+    if _not_all_positive(x):
+        plain = value_of(x)
+        unused = (t == 0) & ~((np.abs(plain) if is_complex(plain) else plain) > 0)
+        x, ans = np.where(unused, 1, x), np.where(unused, 0, ans)
+    return t * (ans * _log_base(x))
 
 
 def _log_base(x: Any) -> Any:
@@ -221,6 +238,13 @@ def _sinc_slope(ans: Any, x: Any) -> Any:
 _SMALL_FOR_SINC = 0.25
 
 
+def _arccosh_divisor(x: Any) -> Any:
+    """The square root of x^2 - 1, of one product where some factors have no square root."""
+    if is_complex(x) or not _not_all_positive(x - 1):
+        return np.sqrt(x - 1) * np.sqrt(x + 1)
+    return np.sqrt((x - 1) * (x + 1))
+
+
 def _bessel_i1(x: Any) -> Any:
     """The modified Bessel function I1, by quadrature of its integral representation.
 
@@ -238,28 +262,28 @@ def _bessel_i1(x: Any) -> Any:
 
 elementwise(np.add, 1, 1)
 elementwise(np.subtract, 1, -1)
-elementwise(np.multiply, lambda ans, x, y: y, lambda ans, x, y: x)
+multilinear(np.multiply, lambda g, ans, x, y: match(g * y, x), lambda g, ans, x, y: match(g * x, y))
 quotient(np.true_divide, (1, lambda ans, x, y: y), (lambda ans, x, y: -ans, lambda ans, x, y: y))
 rule(
     np.power,
     [
         lambda g, ans, x, y: match(_along_base(g, x, y), x),
-        lambda g, ans, x, y: match(g * (ans * _log_base(x)), y),
+        lambda g, ans, x, y: match(_along_exponent(g, ans, x), y),
     ],
     [
         lambda d, ans, x, y: _along_base(d, x, y),
-        lambda d, ans, x, y: d * (ans * _log_base(x)),
+        lambda d, ans, x, y: _along_exponent(d, ans, x),
     ],
 )
 rule(
     np.float_power,
     [
         lambda g, ans, x, y: match(_along_base(g, x, y, np.float_power), x),
-        lambda g, ans, x, y: match(g * (ans * _log_base(x)), y),
+        lambda g, ans, x, y: match(_along_exponent(g, ans, x), y),
     ],
     [
         lambda d, ans, x, y: _along_base(d, x, y, np.float_power),
-        lambda d, ans, x, y: d * (ans * _log_base(x)),
+        lambda d, ans, x, y: _along_exponent(d, ans, x),
     ],
 )
 elementwise(np.remainder, 1, lambda ans, x, y: -np.floor_divide(x, y))
@@ -290,7 +314,7 @@ quotient(np.log, (1, lambda ans, x: x))
 quotient(np.log2, (1, lambda ans, x: x * math.log(2.0)))
 quotient(np.log10, (1, lambda ans, x: x * math.log(10.0)))
 quotient(np.log1p, (1, lambda ans, x: 1 + x))
-quotient(np.sqrt, (0.5, lambda ans, x: ans, _not_all_positive))
+quotient(np.sqrt, (0.5, lambda ans, x: ans))
 quotient(np.cbrt, (1, lambda ans, x: 3 * ans * ans))
 elementwise(np.square, lambda ans, x: 2 * x)
 quotient(np.reciprocal, (-1, lambda ans, x: x * x))
@@ -306,11 +330,11 @@ rule(
     jvps=[lambda d, ans, x: d * tanh_slope(ans)],
     reads=[frozenset({ANS})],
 )
-quotient(np.arcsin, (1, lambda ans, x: np.sqrt((1 - x) * (1 + x)), _not_all_positive))
-quotient(np.arccos, (-1, lambda ans, x: np.sqrt((1 - x) * (1 + x)), _not_all_positive))
+quotient(np.arcsin, (1, lambda ans, x: np.sqrt((1 - x) * (1 + x))))
+quotient(np.arccos, (-1, lambda ans, x: np.sqrt((1 - x) * (1 + x))))
 quotient(np.arctan, (1, lambda ans, x: 1 + x * x))
-elementwise(np.arcsinh, lambda ans, x: 1 / np.cosh(ans))
-quotient(np.arccosh, (1, lambda ans, x: np.sqrt(x - 1) * np.sqrt(x + 1), _not_all_positive))
+elementwise(np.arcsinh, lambda ans, x: 1 / (np.cosh(ans) if is_complex(x) else np.hypot(1, x)))
+quotient(np.arccosh, (1, lambda ans, x: _arccosh_divisor(x)))
 quotient(np.arctanh, (1, lambda ans, x: (1 - x) * (1 + x)))
 elementwise(np.i0, lambda ans, x: _bessel_i1(x))
 for _scaling in (np.deg2rad, np.radians, np.rad2deg, np.degrees):
@@ -515,8 +539,19 @@ def clip(
 def sign(x: Any, **kwargs: Any) -> Any:
     """`numpy.sign`: constant for real numbers, x/|x| for complex ones."""
     if isinstance(x, Box) and is_complex(x):
-        return ratio(x, REGISTRY[np.absolute](x))
+        return _complex_sign(x, **kwargs)
     return _real_sign(x, **kwargs)
+
+
+def _sign_vjp(g: Any, ans: Any, x: Any) -> Any:
+    return match(ratio(g - np.conj(ans) * np.real(g * ans), np.abs(x)), x)
+
+
+def _sign_jvp(d: Any, ans: Any, x: Any) -> Any:
+    return ratio(d - ans * np.real(np.conj(ans) * d), np.abs(x))
+
+
+_complex_sign = rule(Primitive(np.sign), [_sign_vjp], [_sign_jvp])
 
 
 _real_sign = primitive_for(np.sign)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from retrograd.autodiff.box import get_item, set_item, view
+from retrograd.autodiff.box import get_item, read_at, set_item, view
 from retrograd.autodiff.primitive import (
     Primitive,
     linear,
@@ -18,6 +18,7 @@ from retrograd.autodiff.primitive import (
     plain_array,
     primitive_for,
     rule,
+    shape_of,
     stands_for,
     written,
 )
@@ -35,8 +36,8 @@ def _put(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     places = _places(index, shape, g.size)
     if places is None:
         np.add.at(placed, index, g)
-    else:  # on flat arrays `np.add.at` is several times faster
-        np.add.at(placed.reshape(-1), places.reshape(-1), g.reshape(-1))
+    else:
+        _add_flat(placed, g, places)
     return placed
 
 
@@ -58,35 +59,72 @@ def _flat_places(parts: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     """One integer array for each axis as one for the flat array, which may count from the end."""
     places = parts[0]
     for part, length in zip(parts[1:], shape[1:], strict=True):
-        places = places * length
-        places = places + (part % length if np.minimum.reduce(part, axis=None, initial=0) < 0 else part)
+        if np.minimum.reduce(part, axis=None, initial=0) < 0:
+            part = part % length
+        places = places * length + part
     return places
 
 
 # The kinds of indices that can show no element twice, whatever their values.
 _BASIC = frozenset({int, slice, type(None), type(Ellipsis)})
+_ONE_OR_SLICE = (int, np.integer, np.bool_, slice)
 
 
 def _add_to(total: Any, g: Any, ans: Any, x: Any, index: Any) -> bool:
-    """Add a cotangent to those of other parts of `x`, if it goes to each place once."""
-    if type(g) is not np.ndarray or g.dtype is not total.dtype or not _repeats_nothing(index):
+    """Add a cotangent to those of other parts of `x`."""
+    if type(g) is not np.ndarray or g.dtype is not total.dtype:
         return False
-    total[index] += g
+    if not _repeats_nothing(index):
+        places = _places(index, total.shape, g.size)
+        return places is not None and _add_at(total, g, ans, x, places)
+    part = total[index]
+    if type(part) is np.ndarray and part.base is total:
+        np.add(part, g, part)
+    else:
+        total[index] = part + g
     return True
+
+
+def _add_at(total: Any, g: Any, ans: Any, x: Any, places: Any) -> bool:
+    """Add a cotangent at places in the flat array."""
+    if type(g) is not np.ndarray or g.dtype is not total.dtype or not total.flags.c_contiguous:
+        return False
+    _add_flat(total, g, places)
+    return True
+
+
+def _add_flat(total: Any, g: Any, places: Any) -> None:
+    """Add to a C-contiguous array; on flat arrays `np.add.at` is several times faster."""
+    np.add.at(total.reshape(-1), places.reshape(-1), g.reshape(-1))
+
+
+def _unread(g: Any, ans: Any, x: Any, places: Any) -> Any:
+    """The transpose of `read_at`."""
+    shape = shape_of(x)
+    if type(g) is np.ndarray:
+        placed = np.zeros(shape, g.dtype)
+        _add_flat(placed, g, places)
+        return placed
+    return put(g, np.unravel_index(places, shape), shape)
+
+
+def _read_too(d: Any, ans: Any, x: Any, places: Any) -> Any:
+    """A tangent at the same places; a traced one in a way that other rules know about."""
+    if type(d) is np.ndarray:
+        return read_at(d, places)
+    return read(d, np.unravel_index(places, shape_of(x)))
 
 
 def _repeats_nothing(index: Any) -> bool:
     """Whether no element can occur twice: slices, numbers and masks."""
     parts = index if isinstance(index, tuple) else (index,)
-    if _BASIC.issuperset(map(type, parts)):
-        return True
-    return all(
-        p is None
-        or p is Ellipsis
-        or isinstance(p, int | np.integer | np.bool_ | slice)
-        or (isinstance(p, np.ndarray) and (p.dtype.kind == "b" or p.size < 2))
-        for p in parts
-    )
+    return _BASIC.issuperset(map(type, parts)) or all(map(_shows_once, parts))
+
+
+def _shows_once(part: Any) -> bool:
+    if isinstance(part, np.ndarray):
+        return part.dtype.kind == "b" or part.size < 2
+    return part is None or part is Ellipsis or isinstance(part, _ONE_OR_SLICE)
 
 
 def _last_write(index: Any, shape: tuple[int, ...]) -> Any:
@@ -116,7 +154,9 @@ def _placed(d: Any, ans: Any, index: Any) -> Any:
 put = primitive_for(_put)
 linear(_put, lambda g, ans, x, index, shape: g[index])
 linear(get_item.function, lambda g, ans, x, index: put(g, index, np.shape(x)))
-get_item.accumulate = _add_to
+get_item.add_into = _add_to
+rule(read_at, vjps=[_unread], jvps=[_read_too], reads=[frozenset({1})])
+read_at.add_into = _add_at
 rule(
     set_item.function,
     vjps=[

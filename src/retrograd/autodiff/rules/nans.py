@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from retrograd.autodiff.primitive import constant, rule, stands_for
-from retrograd.autodiff.rules.reductions import _extremum_jvp, _extremum_vjp, reduction
+from retrograd.autodiff.rules.reductions import (
+    _extremum_from,
+    _extremum_jvp,
+    _extremum_vjp,
+    reduction,
+)
 from retrograd.autodiff.trace import value_of
 
 
@@ -46,7 +52,7 @@ def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> 
     return np.cumprod(np.where(_present(a), a, 1), axis=axis, dtype=dtype, out=out)
 
 
-for _extremum in (np.nanmax, np.nanmin):
-    reduction(_extremum)
+for _extremum, _worst in ((np.nanmax, -math.inf), (np.nanmin, math.inf)):
+    reduction(_extremum, initial=_extremum_from(_extremum, _worst))
     rule(_extremum, [_extremum_vjp], [_extremum_jvp])
 constant(np.nanargmax, np.nanargmin)

@@ -23,8 +23,12 @@ def _t(x: Any) -> Any:
     return np.swapaxes(x, -1, -2)
 
 
+def _are_matrices(x: Any, y: Any) -> bool:
+    return getattr(x, "ndim", 0) == 2 == getattr(y, "ndim", 0)
+
+
 def _matmul_left(g: Any, ans: Any, x: Any, y: Any) -> Any:
-    if len(shape_of(x)) == 2 and len(shape_of(y)) == 2:
+    if _are_matrices(x, y):
         return match(g @ y.T, x)
     if np.ndim(y) == 1:
         return match(np.expand_dims(g, -1) * y, x)
@@ -35,7 +39,7 @@ def _matmul_left(g: Any, ans: Any, x: Any, y: Any) -> Any:
 
 
 def _matmul_right(g: Any, ans: Any, x: Any, y: Any) -> Any:
-    if len(shape_of(x)) == 2 and len(shape_of(y)) == 2:
+    if _are_matrices(x, y):
         return match(x.T @ g, y)
     if np.ndim(x) == 1:
         return match(x * g if np.ndim(y) == 1 else np.expand_dims(x, -1) * np.expand_dims(g, -2), y)
@@ -46,7 +50,7 @@ def _matmul_right(g: Any, ans: Any, x: Any, y: Any) -> Any:
 
 
 def _dot_left(g: Any, ans: Any, x: Any, y: Any) -> Any:
-    if len(shape_of(x)) == 2 and len(shape_of(y)) == 2:
+    if _are_matrices(x, y):
         return match(np.dot(g, y.T), x)
     if np.ndim(x) == 0 or np.ndim(y) == 0:
         return match(g * y, x)
@@ -56,7 +60,7 @@ def _dot_left(g: Any, ans: Any, x: Any, y: Any) -> Any:
 
 
 def _dot_right(g: Any, ans: Any, x: Any, y: Any) -> Any:
-    if len(shape_of(x)) == 2 and len(shape_of(y)) == 2:
+    if _are_matrices(x, y):
         return match(np.dot(x.T, g), y)
     if np.ndim(x) == 0 or np.ndim(y) == 0:
         return match(g * x, y)
@@ -136,8 +140,12 @@ def kron(a: Any, b: Any) -> Any:
 def _core(function: Any, expand: Any, drop: int | tuple[int, int], *, conjugated: bool) -> None:
     """A product of vectors and matrices on the last axes, as a product of matrices."""
 
-    def product(x1: Any, x2: Any, /, out: Any = None) -> Any:
+    def product(x1: Any, x2: Any, /, out: Any = None, *, axis: int = -1) -> Any:
         x1, x2 = array_like(x1), array_like(x2)
+        if axis != -1:
+            if function is not np.vecdot:
+                raise TypeError(f"{function.__name__}: axis= needs a single axis of both operands")
+            x1, x2 = np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1)
         x1, x2 = expand(_conjugated(x1) if conjugated else x1, x2)
         found = np.squeeze(np.matmul(x1, x2), drop)
         if out is None:
@@ -186,14 +194,18 @@ def cross(
         axisa = axisb = axisc = axis
     a, b = array_like(a), array_like(b)
     long_a, long_b = np.shape(a)[axisa], np.shape(b)[axisb]
-    if not {long_a, long_b} <= {2, 3}:
+    if not {long_a, long_b} <= _LENGTHS:
         raise ArgumentError(
-            f"cross: vectors of {long_a} and {long_b} components were given; give 3 (or 2)"
+            f"cross: vectors of {long_a} and {long_b} components were given; give 3"
         )
     a, b = _with_three(a, axisa), _with_three(b, axisb)
     if long_a == long_b == 2:
         return _cross(a, b, axisa, axisb, -1)[..., 2]
     return _cross(a, b, axisa, axisb, axisc)
+
+
+# NumPy takes vectors in the plane until version 2.5.
+_LENGTHS = {3} if np.lib.NumpyVersion(np.__version__) >= "2.5.0" else {2, 3}
 
 
 def _with_three(x: Any, axis: int) -> Any:

@@ -8,6 +8,7 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from retrograd.autodiff.box import REDUCTIONS, as_type
 from retrograd.autodiff.primitive import (
@@ -46,7 +47,10 @@ class Reduction(Primitive):
         """The value; only what is asked for beyond an axis takes time to look at."""
         if len(args) > 2 or (kwargs and not self.takes(kwargs)):
             return self._with_options(args, kwargs)
-        return super().__call__(*args, **kwargs)
+        trace = innermost(args)
+        if trace is None:
+            return self.function(*args, **kwargs)
+        return trace.apply(self, args, kwargs)
 
     def _with_options(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if len(args) > 2:
@@ -82,6 +86,11 @@ def reduction(function: Any, **by_hand: Callable[..., Any]) -> Reduction:
     return primitive
 
 
+def _by_ufunc(ufunc: np.ufunc) -> Callable[..., Any]:
+    """What NumPy's function does in the end, after a microsecond of looking at its arguments."""
+    return lambda x, axis=None, **options: ufunc.reduce(x, axis, **options)
+
+
 # Elements up to which filling an array costs less than describing a broadcast one.
 _FEW = 1 << 12
 
@@ -101,7 +110,7 @@ def _spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """A reduced array, repeated to the shape of `x`."""
     g = _with_axes(g, x, axis, keepdims)
     shape = shape_of(x)
-    if isinstance(g, np.ndarray | np.inexact) and math.prod(shape) <= _FEW:
+    if isinstance(g, (np.ndarray, np.inexact)) and math.prod(shape) <= _FEW:
         filled = np.empty(shape, g.dtype)
         filled[...] = g
         return filled
@@ -115,6 +124,16 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
         return (axis % ndim,) if ndim else ()
     axes = axis if isinstance(axis, tuple | list) else (axis,)
     return tuple(operator.index(a) % ndim for a in axes)
+
+
+def checked_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes that are reduced, in a function where NumPy does not see them first."""
+    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
+
+
+def is_kept(keepdims: Any) -> bool:
+    """Whether the axes that are reduced stay."""
+    return keepdims is not np._NoValue and bool(keepdims)
 
 
 def _count(x: Any, axis: Any, where: Any = True) -> Any:
@@ -149,7 +168,9 @@ def _sum_jvp(
 
 def _mean_vjp(g: Any, ans: Any, x: Any, axis: Any = None, *, dtype: Any = None,
               keepdims: bool = False, where: Any = True) -> Any:  # fmt: skip
-    counts = _uncounted(_count(x, axis, where), keepdims, axis)
+    counts = _count(x, axis, where)
+    if where is not True:
+        counts = _uncounted(counts, keepdims, axis)
     return match(_chosen(_spread(g / counts, x, axis, keepdims), where), x)
 
 
@@ -198,7 +219,7 @@ def _others_in_front(x: Any) -> Any:
     even, odd = x[0::2], x[1::2]
     outside = _others_in_front(even * odd)
     paired = np.stack([outside * odd, outside * even], axis=1)
-    return np.reshape(paired, (-1, *shape[1:]))[: shape[0]]
+    return np.reshape(paired, (2 * len(outside), *shape[1:]))[: shape[0]]
 
 
 def _prod_factor(x: Any, axis: Any, dtype: Any, initial: Any, where: Any) -> Any:
@@ -217,18 +238,33 @@ def _prod_vjp(g: Any, ans: Any, x: Any, axis: Any = None, *, dtype: Any = None,
 def _prod_jvp(d: Any, ans: Any, x: Any, axis: Any = None, *, dtype: Any = None,
               keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:  # fmt: skip
     factor = _prod_factor(x, axis, dtype, initial, where)
+    d = d if dtype is None else as_type(d, dtype)
     return np.sum(d * factor, axis=axis, keepdims=keepdims)
 
 
 def _var_factor(x: Any, axis: Any, ddof: Any, correction: Any, dtype: Any, where: Any) -> Any:
-    x = x if dtype is None else as_type(x, dtype)
+    x = _in_real_dtype(x, dtype)
     centred = x - np.mean(x, axis=axis, keepdims=True, where=where)
     degrees = _degrees_of_freedom(x, axis, ddof if correction is None else correction, where)
     return _chosen(2 * np.conj(centred) / degrees, where)
 
 
+def _in_real_dtype(x: Any, dtype: Any) -> Any:
+    """What a variance is calculated with; complex numbers only in their own dtype."""
+    if dtype is None:
+        return x
+    if is_complex(x) or np.dtype(dtype).kind == "c":
+        raise MissingRuleError(
+            f"var, std: no derivative rule covers dtype={np.dtype(dtype)} with complex numbers. "
+            "Convert the array first: np.var(x.astype(dtype))."
+        )
+    return as_type(x, dtype)
+
+
 def _degrees_of_freedom(x: Any, axis: Any, ddof: Any, where: Any) -> Any:
     counts = _count(x, axis, where)
+    if isinstance(ddof, np.generic):  # a Python number leaves float32 what it is
+        ddof = ddof.item()
     return max(counts - ddof, 0) if where is True else np.maximum(counts - ddof, 0)
 
 
@@ -284,9 +320,10 @@ def _extremum_from(extremum: Any, worst: float) -> Callable[..., Any]:
     ) -> Any:
         x = x if where is True else np.where(where, x, worst)
         shape = shape_of(x)
-        axes = _axes(axis, len(shape))
+        axes = checked_axes(axis, len(shape))
         rest = tuple(n for i, n in enumerate(shape) if i not in axes)
-        rows = np.reshape(np.moveaxis(x, axes, range(len(axes))), (-1, *rest))
+        lead = math.prod(shape[i] for i in axes)
+        rows = np.reshape(np.moveaxis(x, axes, range(len(axes))), (lead, *rest))
         first = np.broadcast_to(initial.astype(x.dtype), (1, *rest))
         found = extremum(np.concatenate([rows, first]), axis=0)
         return np.expand_dims(found, tuple(sorted(axes))) if keepdims else found
@@ -299,7 +336,11 @@ def _var_about(
     correction: Any = None, keepdims: bool = False, where: Any = True,
 ) -> Any:  # fmt: skip
     """The mean square deviation from a given mean."""
-    centred = (x if dtype is None else as_type(x, dtype)) - mean
+    if is_complex(mean) and not is_complex(x):
+        raise MissingRuleError(
+            "var, std: no derivative rule covers a complex mean= of real numbers. Give a real one."
+        )
+    centred = _in_real_dtype(x, dtype) - mean
     square = np.real(centred * np.conj(centred)) if is_complex(centred) else centred * centred
     total = np.sum(square, axis=axis, keepdims=keepdims, where=where)
     ddof = ddof if correction is None else correction
@@ -310,13 +351,13 @@ def _var_about(
 def _std_about(x: Any, axis: Any = None, **options: Any) -> Any:
     square = _var_about(x, axis, **options)
     nil = square == 0
-    return np.where(nil, 0, np.sqrt(np.where(nil, 1, square)))
+    return np.where(nil, 0, np.sqrt(np.where(nil, 1, square)))[()]
 
 
 @stands_for(np.ptp)
 def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = np._NoValue) -> Any:
     """`numpy.ptp`: the maximum less the minimum."""
-    kept = keepdims is True
+    kept = is_kept(keepdims)
     result = np.max(a, axis=axis, keepdims=kept) - np.min(a, axis=axis, keepdims=kept)
     return result if out is None else written(out, result)
 
@@ -327,7 +368,7 @@ def average(
     keepdims: Any = np._NoValue,
 ) -> Any:  # fmt: skip
     """`numpy.average`; the weights may be traced."""
-    kept = keepdims is True
+    kept = is_kept(keepdims)
     if weights is None:
         mean = np.mean(a, axis=axis, keepdims=kept)
         total = np.full(shape_of(mean), _count(a, axis), mean.dtype)
@@ -338,6 +379,7 @@ def average(
             raise ZeroDivisionError("Weights sum to zero, can't be normalized")
         mean = np.sum(a * weights, axis=axis, keepdims=kept) / total
         total = np.broadcast_to(total, shape_of(mean))
+        total = total if total.dtype == mean.dtype else total.astype(mean.dtype)
     return (mean, total) if returned else mean
 
 
@@ -374,6 +416,8 @@ rule(np.min, [_extremum_vjp], [_extremum_jvp])
 rule(np.prod, [_prod_vjp], [_prod_jvp])
 rule(np.var, [_var_vjp], [_var_jvp])
 rule(np.std, [_std_vjp], [_std_jvp])
+for _function, _ufunc in {np.sum: np.add, np.max: np.maximum, np.min: np.minimum}.items():
+    REGISTRY[_function].evaluate = _by_ufunc(_ufunc)  # type: ignore[attr-defined]
 REGISTRY[np.amax], REGISTRY[np.amin] = REGISTRY[np.max], REGISTRY[np.min]
 constant(
     np.argmax, np.argmin, np.any, np.all, np.count_nonzero, np.nonzero, np.flatnonzero, np.argwhere,

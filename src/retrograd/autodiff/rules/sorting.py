@@ -5,6 +5,7 @@ The places are found on plain values; where elements are equal, the first in the
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -20,7 +21,7 @@ from retrograd.autodiff.primitive import (
     written,
 )
 from retrograd.autodiff.rules.elementwise import is_complex
-from retrograd.autodiff.rules.reductions import _axes
+from retrograd.autodiff.rules.reductions import checked_axes, is_kept
 from retrograd.autodiff.trace import Traced, value_of
 from retrograd.errors import MissingRuleError
 
@@ -85,8 +86,9 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect"
 def sort_complex(a: Any) -> Any:
     """`numpy.sort_complex`."""
     ordered = np.sort(a, axis=-1)
-    wanted = np.result_type(value_of(ordered).dtype, np.complex64)
-    return ordered if is_complex(ordered) else ordered.astype(wanted)
+    if is_complex(ordered):
+        return ordered
+    return ordered.astype(np.clongdouble if ordered.dtype == np.longdouble else np.complex128)
 
 
 @stands_for(np.lexsort)
@@ -137,11 +139,12 @@ def unique_values(x: Any, /) -> Any:
 
 def _rows(a: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
     """The reduced axes as one, in the last place; and those axes."""
-    axes = _axes(axis, len(shape_of(a)))
+    axes = checked_axes(axis, len(shape_of(a)))
     last = tuple(range(-len(axes), 0))
     moved = np.moveaxis(a, axes, last)
     kept = shape_of(moved)[: len(shape_of(moved)) - len(axes)]
-    return np.reshape(moved, (*kept, -1)), axes
+    width = math.prod(shape_of(a)[i] for i in axes)
+    return np.reshape(moved, (*kept, width)), axes
 
 
 # Distinct ranks up to which finding these is quicker than sorting.
@@ -175,6 +178,8 @@ def _ranks(q: Any, method: str, counts: Any) -> Any:
         np.quantile(np.arange(n, dtype=float), plain, method=method) if n else 0.0 * plain  # type: ignore[call-overload]
         for n in numbers
     ]
+    if not table:  # there are no rows
+        return np.zeros((*np.shape(counts), np.size(plain)))
     ranks = np.stack(table)[which.reshape(np.shape(counts))]
     if flat is plain or method not in _METHODS:
         return ranks
@@ -212,18 +217,21 @@ def _quantiles(
     missing = np.isnan(plain_array(rows))
     width = shape_of(rows)[-1]
     counts = width - missing.sum(-1) if skip_nan else np.full(missing.shape[:-1], width)
-    undefined = counts == 0 if skip_nan else missing.any(-1) | (counts == 0)
+    undefined: Any = counts == 0 if skip_nan else missing.any(-1) | (counts == 0)
+    empty = np.expand_dims(undefined, -1)
     if width == 0:
         rows = np.full((*shape_of(rows)[:-1], 1), np.nan, dtype)
-    if skip_nan and undefined.any():
+    if skip_nan and not isinstance(undefined, Traced) and undefined.any():
         warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=4)
-    found = _interpolated(rows, _ranks(q, method, counts), counts, dtype)
-    found = np.where(np.expand_dims(undefined, -1), np.nan, found).astype(dtype)
+    found: Any = _interpolated(rows, _ranks(q, method, counts), counts, dtype)
+    found = np.where(empty, np.nan, found).astype(dtype)
     found = np.moveaxis(found, -1, 0)
     kept = shape_of(found)[1:]
     if keepdims:
         kept = tuple(1 if i in axes else n for i, n in enumerate(shape_of(a)))
-    return np.reshape(found, (*np.shape(q), *kept))
+    shape = (*np.shape(q), *kept)
+    found = np.reshape(found, shape)
+    return found if shape or keepdims else found[()]
 
 
 def _quantile_function(original: Any, per: int, *, skip_nan: bool) -> None:
@@ -244,7 +252,7 @@ def _quantile_function(original: Any, per: int, *, skip_nan: bool) -> None:
         share = q / per if per != 1 else q
         given = np.zeros(1, plain_array(a).dtype)
         dtype = np.quantile(given, value_of(share), method=method).dtype  # type: ignore[call-overload]
-        result = _quantiles(a, share, axis, method, keepdims is True, dtype, skip_nan=skip_nan)
+        result = _quantiles(a, share, axis, method, is_kept(keepdims), dtype, skip_nan=skip_nan)
         return result if out is None else written(out, result)
 
     quantile.__name__ = original.__name__
@@ -258,7 +266,7 @@ def _median_function(original: Any, *, skip_nan: bool) -> None:
         keepdims: Any = False,
     ) -> Any:  # fmt: skip
         dtype = plain_array(a).dtype
-        result = _quantiles(a, 0.5, axis, "linear", keepdims is True, dtype, skip_nan=skip_nan)
+        result = _quantiles(a, 0.5, axis, "linear", is_kept(keepdims), dtype, skip_nan=skip_nan)
         return result if out is None else written(out, result)
 
     median.__name__ = original.__name__
@@ -272,4 +280,4 @@ _quantile_function(np.nanquantile, 1, skip_nan=True)
 _quantile_function(np.nanpercentile, 100, skip_nan=True)
 _median_function(np.median, skip_nan=False)
 _median_function(np.nanmedian, skip_nan=True)
-constant(np.argsort, np.argpartition, np.searchsorted, np.digitize)
+constant(np.argsort, np.argpartition, np.searchsorted, np.digitize, np.isin)

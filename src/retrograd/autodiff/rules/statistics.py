@@ -203,7 +203,7 @@ def histogramdd(
             f"{len(columns)} dimensions"
         )
     edges = [
-        histogram_bin_edges(column.astype(float), b, r)
+        histogram_bin_edges(column if column.dtype.kind == "f" else column.astype(float), b, r)
         for column, b, r in zip(columns, bins, ranges, strict=True)
     ]
     places = tuple(

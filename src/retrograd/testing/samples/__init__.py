@@ -14,8 +14,8 @@ from retrograd.testing.samples.sample import Sample, Samples
 __all__ = ["Sample", "Samples", "samples"]
 
 _NUMPY = (
-    "calculus", "convolution", "cumulative", "diagonals", "einsum", "elementwise", "fft", "indexing",
-    "joining", "lengths", "linalg", "nans", "padding", "piecewise", "polynomials", "products",
+    "calculus", "convolution", "cumulative", "diagonals", "einsum", "elementwise", "fft",
+    "indexing", "joining", "lengths", "linalg", "nans", "padding", "piecewise", "polynomials", "products",
     "reductions", "shapes", "sorting", "statistics",
 )  # fmt: skip
 _SCIPY: tuple[str, ...] = (

@@ -81,6 +81,8 @@ def array(*shape: int, low: float = -1.5, high: float = 1.5) -> Any:
 
 
 def unary(low: float = -1.5, high: float = 1.5, *, is_complex: bool = True) -> list[Sample]:
+    """A function of one array or number."""
+
     def real(*shape: int) -> Any:
         return array(*shape, low=low, high=high)
 
@@ -94,6 +96,8 @@ def unary(low: float = -1.5, high: float = 1.5, *, is_complex: bool = True) -> l
 
 
 def binary(low: float = -1.5, high: float = 1.5, *, is_complex: bool = True) -> list[Sample]:
+    """A broadcasting function of two arrays or numbers."""
+
     def real(*shape: int) -> Any:
         return array(*shape, low=low, high=high)
 
@@ -109,6 +113,7 @@ def binary(low: float = -1.5, high: float = 1.5, *, is_complex: bool = True) -> 
 
 
 def reduction(*, is_complex: bool = True, **more: Any) -> list[Sample]:
+    """A function of an array that takes `axis` and `keepdims`."""
     calls: list[tuple[Any, dict[str, Any]]] = [
         (array(4), {}),
         (array(3, 2), {"axis": 0}),
@@ -131,6 +136,7 @@ def calls(*calls: tuple[Any, ...], traced: tuple[int | str, ...] = (0,)) -> list
 
 
 def products(*shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> list[Sample]:
+    """A product of two arrays, by their shapes."""
     return [Sample((array(*a), array(*b) * 0.8), traced=(0, 1)) for a, b in shapes]
 
 

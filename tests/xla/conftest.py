@@ -1,0 +1,7 @@
+"""These tests need JAX."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("jax")
