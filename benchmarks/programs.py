@@ -80,7 +80,8 @@ def recurrent(steps: int, hidden: int, batch: int) -> Program:
     ]  # fmt: skip
 
     def loss_in(np: ModuleType) -> Callable[..., Any]:
-        xs, y, start = np.asarray(inputs), np.asarray(target), np.zeros((batch, hidden))
+        xs, y = [np.asarray(x) for x in inputs], np.asarray(target)
+        start = np.zeros((batch, hidden))
 
         def loss(parameters: Any) -> Any:
             inward, around, bias = parameters
@@ -105,7 +106,8 @@ def lstm(steps: int, hidden: int, batch: int) -> Program:
     ]  # fmt: skip
 
     def loss_in(np: ModuleType) -> Callable[..., Any]:
-        xs, y, start = np.asarray(inputs), np.asarray(target), np.zeros((batch, hidden))
+        xs, y = [np.asarray(x) for x in inputs], np.asarray(target)
+        start = np.zeros((batch, hidden))
 
         def sigmoid(x: Any) -> Any:
             return 0.5 * (np.tanh(0.5 * x) + 1.0)

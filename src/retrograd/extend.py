@@ -121,6 +121,7 @@ def defjvp(function: Callable[..., Any], *jvps: Rule | None) -> None:
     """
     for known in _known(function):
         known.jvps = [_stated(rule, known, i, "forward") for i, rule in enumerate(jvps)]
+        known.pushforward = None
         known.keywords.clear()
 
 

@@ -460,3 +460,25 @@ def test_a_real_part_of_a_python_complex_number_has_a_real_cotangent():
     expected = rg.grad(direction)(np.complex128(1 + 1j))
     np.testing.assert_allclose(rg.grad(direction)(1 + 1j), expected)
     assert abs(expected) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("result", "kind"),
+    [(lambda x: (x, x), "tuple"), (lambda x: {"loss": x}, "dict"), (lambda x: [x], "list"),
+     (lambda x: f"{x}", "str"), (lambda x: b"x", "bytes"), (lambda x: {1, 2}, "set")],
+)  # fmt: skip
+def test_a_result_that_is_no_number_is_named_with_the_cure(result, kind) -> None:
+    message = rf"grad needs a function with one real number as result, got a {kind}: .*has_aux=True"
+    for x in (2.0, np.array(2.0)):
+        with pytest.raises(DifferentiationError, match=message):
+            rg.grad(result)(x)
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [rg.grad, rg.value_and_grad, rg.elementwise_grad, rg.jacobian, rg.hessian, rg.hvp, rg.ggnvp,
+     rg.holomorphic_grad, rg.checkpoint],
+)  # fmt: skip
+def test_the_value_of_a_function_in_its_place_is_refused_at_once(operator) -> None:
+    with pytest.raises(ArgumentError, match=r"a float64 .*takes a function.*grad\(f\)\(x\)"):
+        operator(np.sin(1.0))

@@ -225,7 +225,8 @@ def test_a_plan_keeps_what_is_read() -> None:
     assert Plan(frozenset(), 2).drops_ans
     everything = Plan(None, 3)
     assert (everything.drops_ans, everything.shadows) == (False, ())
-    assert Plan(frozenset(), 20).shadows == tuple(range(reads.MOST_ARGUMENTS))
+    assert Plan(frozenset({0}), 20).shadows == tuple(range(1, reads.MOST_ARGUMENTS))
+    assert Plan(frozenset(), 20).shadows == tuple(range(20))
 
 
 def test_several_traced_arguments_keep_what_any_of_their_rules_reads() -> None:

@@ -254,9 +254,9 @@ def test_polar_refuses_a_singular_positive_factor() -> None:
         grad(lambda a: np.sum(rla.polar(a, "up")[0]))(TALL)
 
 
-def test_functions_without_a_list_refuse_it() -> None:
-    with pytest.raises(InterceptionError, match=r"retrograd\.scipy"):
-        grad(lambda x: rla.det([[x, 0.0], [0.0, x]]))(2.0)
+def test_lists_of_traced_numbers_are_matrices() -> None:
+    assert grad(lambda x: rla.det([[x, 0.0], [0.0, x]]))(2.0) == 4.0
+    check_grads(lambda x: rla.cho_solve(([[x, 0.1], [0.1, 1.0]], False), [1.0, x]), 1.7)
 
 
 def test_stacks_of_matrices() -> None:

@@ -94,6 +94,11 @@ def named_as(f: Function) -> Callable[[Function], Function]:
 
     What has no name of its own (a partial) lends that of the function inside it.
     """
+    if not callable(f):
+        raise ArgumentError(
+            f"f: a {type(f).__name__} ({f!r:.60}) was given where an operator takes a function: "
+            "write grad(f)(x), not grad(f(x))"
+        )
 
     def rename(new: Function) -> Function:
         new = wraps(f)(new)

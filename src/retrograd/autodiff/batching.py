@@ -18,7 +18,8 @@ import numpy as np
 from retrograd.autodiff.batch import BATCHING, ELEMENTWISE
 from retrograd.autodiff.box import OPERATORS, as_type, get_item, set_item
 from retrograd.autodiff.primitive import Primitive, shape_of
-from retrograd.autodiff.rules.elementwise import choose, tanh_slope
+from retrograd.autodiff.rules.choices import choose
+from retrograd.autodiff.rules.elementwise import tanh_slope
 from retrograd.autodiff.rules.indexing import added_at, put
 from retrograd.autodiff.rules.joining import joined
 from retrograd.autodiff.rules.linalg import solve_matrices

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrograd.autodiff import culprits
 from retrograd.autodiff.constants import CONSTANT
 from retrograd.autodiff.face import Face
 from retrograd.autodiff.interception import call_function, call_ufunc, intercepted
@@ -185,12 +186,7 @@ class Box(Face):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if self.owner is CONSTANT:
             return _shared(self, dtype, copy)
-        raise intercepted(
-            "np.array([x, ...]), np.asarray(x) or a[i] = x with a plain array a",
-            "use retrograd.numpy.array, or np.stack and np.concatenate, create arrays that are "
-            "written to with retrograd.numpy (zeros, array, ...) or np.zeros_like(x), take SciPy's "
-            "functions from retrograd.scipy (those that have a rule),",
-        )
+        raise intercepted(*culprits.of_an_array())
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return call_ufunc(ufunc, method, inputs, kwargs)

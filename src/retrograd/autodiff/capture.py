@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from retrograd.autodiff.constants import is_live
 from retrograd.errors import InterceptionError
 
 Array = np.ndarray[Any, Any]
@@ -41,11 +42,19 @@ _locked: dict[int, _Locked] = {}
 _guard = Lock()
 
 
+def is_of_numpy(function: Any) -> bool:
+    """Whether a function is NumPy's or SciPy's, so that lists among its operands are arrays."""
+    home = getattr(function, "__module__", None)
+    return isinstance(function, np.ufunc) or str(home).partition(".")[0] in ("numpy", "scipy")
+
+
 def operand(function: Any, arg: Any) -> Any:
     """`arg` as the rules can calculate with it: lists become arrays, foreign arrays are refused."""
     if isinstance(arg, list | tuple):
-        by_element = isinstance(function, np.ufunc) or function in _OPERATORS
-        return operand(function, np.asarray(arg)) if by_element else arg
+        as_array = isinstance(function, np.ufunc) or function in _OPERATORS
+        if not as_array and is_live(arg):  # refused before an outer trace sees what is not of it
+            as_array = is_of_numpy(function)
+        return operand(function, np.asarray(arg)) if as_array else arg
     if type(arg) is np.ndarray:
         if arg.dtype.hasobject:
             raise _object_array()

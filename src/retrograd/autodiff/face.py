@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrograd.autodiff import culprits
 from retrograd.autodiff.constants import CONSTANT
 from retrograd.autodiff.interception import call_function, intercepted
 from retrograd.autodiff.trace import Traced, stand_in_of, value_of
-from retrograd.errors import InterceptionError
+from retrograd.errors import ArgumentError, InterceptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +75,9 @@ class Face(Traced):
     @property
     def mT(self) -> Any:  # noqa: N802  # ndarray's name
         if self.ndim < 2:
-            raise ValueError("x.mT: a matrix transpose needs at least two axes")
+            raise ArgumentError(
+                f"x.mT: x has {self.ndim} axes; a matrix transpose needs at least 2"
+            )
         return call_function(np.swapaxes, (self, -1, -2), {})
 
     @property
@@ -100,7 +103,7 @@ class Face(Traced):
 
     def to_device(self, device: str, /, *, stream: Any = None) -> Any:
         if device != "cpu":
-            raise ValueError(f"x.to_device: {device!r} was given; NumPy's arrays are on 'cpu'")
+            raise ArgumentError(f"x.to_device: {device!r} was given; NumPy's arrays are on 'cpu'")
         return self
 
     def reshape(self, *shape: Any, **kwargs: Any) -> Any:
@@ -169,12 +172,12 @@ class Face(Traced):
     def __float__(self) -> float:
         if self.owner is CONSTANT:
             return float(self.value)
-        raise intercepted("float(x), math.f(x) or a[i] = x with a plain array a", _CURE_OF_FLOAT)
+        raise intercepted(*culprits.of_a_number())
 
     def __complex__(self) -> complex:
         if self.owner is CONSTANT:
             return complex(self.value)
-        raise intercepted("complex(x), cmath.f(x) or a[i] = x with a plain array a", _CURE_OF_FLOAT)
+        raise intercepted(*culprits.of_a_number())
 
     def __repr__(self) -> str:
         return f"Box({value_of(self)!r})"
@@ -184,12 +187,6 @@ class Face(Traced):
 
     def __format__(self, spec: str) -> str:
         return format(value_of(self), spec)
-
-
-_CURE_OF_FLOAT = (
-    "use the function of retrograd.numpy or NumPy instead of math's, create arrays that are "
-    "written to with retrograd.numpy (zeros, array, ...) or np.zeros_like(x),"
-)
 
 
 def _together(numbers: tuple[Any, ...]) -> Any:

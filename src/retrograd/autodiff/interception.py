@@ -80,7 +80,7 @@ def _takes_floats(ufunc: np.ufunc) -> bool:
 def intercepted(what: str, cure: str) -> InterceptionError:
     """The error for what would make a plain value of a traced one."""
     return InterceptionError(
-        f"{what} of a traced value would drop its derivative: {cure} or take the plain value "
+        f"{what} would drop the derivative of a traced value: {cure} or take the plain value "
         "deliberately with retrograd.value_of(x)."
     )
 

@@ -12,7 +12,8 @@ from retrograd.autodiff import records, tree
 from retrograd.autodiff.arguments import Argnum, Chosen, named_as
 from retrograd.autodiff.batch import Batch, BatchBox
 from retrograd.autodiff.box import Box
-from retrograd.autodiff.operators import check_holomorphic, grad, is_complex, missing_rule
+from retrograd.autodiff.dtypes import is_complex
+from retrograd.autodiff.operators import check_holomorphic, grad, missing_rule
 from retrograd.autodiff.primitive import shape_of
 from retrograd.autodiff.records import Record
 from retrograd.autodiff.trace import Traced, value_of
@@ -105,8 +106,11 @@ def tensor_jacobian_product(f: Function, argnum: Argnum = 0) -> Function:
     def product(*args: Any, **kwargs: Any) -> Any:
         *primals, tensor = args
         chosen = Chosen(f, argnum, primals, kwargs)
-        along = lambda *values: np.tensordot(tensor, chosen(*values), np.ndim(tensor))  # noqa: E731
-        found = jacobian(along, range(len(chosen.places)))(*chosen.values)
+
+        def contracted(*values: Any) -> Any:
+            return np.tensordot(tensor, chosen(*values), np.ndim(tensor))
+
+        found = jacobian(contracted, range(len(chosen.places)))(*chosen.values)
         return chosen.shaped(found)
 
     return product

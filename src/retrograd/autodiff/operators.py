@@ -18,6 +18,7 @@ import numpy as np
 from retrograd.autodiff import records, tree
 from retrograd.autodiff.arguments import Argnum, Chosen, named_as
 from retrograd.autodiff.box import Box
+from retrograd.autodiff.dtypes import is_complex
 from retrograd.autodiff.dual import Dual
 from retrograd.autodiff.records import Inputs, Record, own_node, own_value
 from retrograd.autodiff.tape import Tape
@@ -444,11 +445,6 @@ def check_holomorphic(along_real: Any, along_imaginary: Any, name: str) -> None:
         )
 
 
-def is_complex(x: Any) -> bool:
-    """Whether a value, traced or not, is complex."""
-    return np.iscomplexobj(value_of(x))
-
-
 def missing_rule(run: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
     """`run`, or `otherwise` if a rule is missing; if one is missing there too, the first error."""
     try:
@@ -468,6 +464,12 @@ def _check_scalar(value: Any) -> None:
         raise DifferentiationError(
             "grad needs a function with one real number as result, got None: does it end without "
             "a return?"
+        )
+    if not hasattr(plain, "dtype") and not isinstance(plain, int | float | complex):
+        raise DifferentiationError(
+            f"grad needs a function with one real number as result, got a {type(plain).__name__}: "
+            "return the number that is to be differentiated, with has_aux=True the pair of it and "
+            "the rest, or use jacobian or vjp"
         )
     if np.shape(plain) != ():
         raise DifferentiationError(

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrograd.autodiff.capture import is_of_numpy
 from retrograd.autodiff.constants import is_live, unboxed
 from retrograd.autodiff.reads import MOST_ARGUMENTS, Plan, Reads, Shadow, reads_of
 from retrograd.autodiff.trace import Traced, compilation_of, innermost, value_of
@@ -68,7 +69,7 @@ class Primitive:
 
     __slots__ = (
         "add_into", "differentiable", "evaluate", "function", "jvps", "keywords", "name", "outputs",
-        "plans", "positional", "pullback", "reads", "vjps",
+        "plans", "positional", "pullback", "pushforward", "reads", "vjps",
     )  # fmt: skip
 
     def __init__(
@@ -84,10 +85,12 @@ class Primitive:
         self.jvps: Sequence[Rule] | Everywhere = ()
         # In place of `vjps`: `pullback(argnums, g, ans, *args)`, the cotangents of all of them.
         self.pullback: Rule | None = None
+        # In place of `jvps`: `pushforward(tangents, ans, *args)`, tangents by number of argument.
+        self.pushforward: Rule | None = None
         # Where a cotangent goes to a few elements: `add_into(total, g, ans, *args)` adds it there.
         self.add_into: Rule | None = None
-        # What each VJP reads; None for everything.
-        self.reads: Sequence[Reads] | None = None
+        # What each VJP reads, or what all of them do; None for everything.
+        self.reads: Sequence[Reads] | frozenset[int] | None = None
         self.plans: dict[int, Plan] = {}
         # The keywords that have been checked against the rules' signatures.
         self.keywords: set[str] = set()
@@ -96,33 +99,37 @@ class Primitive:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The value of the function, recorded by the innermost trace among the arguments."""
-        if kwargs or len(args) > self.positional:
-            return self._call_with_keywords(args, kwargs)
-        if len(args) == 1:
-            (x,) = args
-            if isinstance(x, Traced):
-                return x.owner.unary(self, x)
-        elif len(args) == 2:
-            x, y = args
-            if isinstance(x, Traced):
-                if isinstance(y, Traced) and y.owner is not x.owner:
-                    trace = innermost(args)
-                    assert trace is not None
-                    return trace.binary(self, x, y)
-                return x.owner.binary(self, x, y)
-            if isinstance(y, Traced):
-                return y.owner.binary(self, x, y)
-        else:
-            trace = innermost(args)
-            if trace is not None:
-                return trace.apply(self, args, kwargs)
         try:
-            return self.function(*args)
-        except CompilationError:  # a value that is not known yet, inside an index
-            compilation = compilation_of(args)
-            if compilation is None:
-                raise
-            return compilation.apply(self, args, kwargs)
+            if kwargs or len(args) > self.positional:
+                return self._call_with_keywords(args, kwargs)
+            if len(args) == 1:
+                (x,) = args
+                if isinstance(x, Traced):
+                    return x.owner.unary(self, x)
+            elif len(args) == 2:
+                x, y = args
+                if isinstance(x, Traced):
+                    if isinstance(y, Traced) and y.owner is not x.owner:
+                        trace = innermost(args)
+                        assert trace is not None
+                        return trace.binary(self, x, y)
+                    return x.owner.binary(self, x, y)
+                if isinstance(y, Traced):
+                    return y.owner.binary(self, x, y)
+            else:
+                trace = innermost(args)
+                if trace is not None:
+                    return trace.apply(self, args, kwargs)
+            try:
+                return self.function(*args)
+            except CompilationError:  # a value that is not known yet, inside an index
+                compilation = compilation_of(args)
+                if compilation is None:
+                    raise
+                return compilation.apply(self, args, kwargs)
+        except InterceptionError:  # a list with traced numbers, perhaps, which NumPy refuses
+            args, kwargs = arrays_of_lists(self.function, args, kwargs)
+            return self(*args, **kwargs)
 
     def plan(self, traced: int, count: int) -> Plan:
         """What a tape may let go of a call with these arguments (bits) traced, of so many."""
@@ -130,6 +137,8 @@ class Primitive:
         return found
 
     def _reads_of(self, traced: int) -> Reads:
+        if isinstance(self.reads, frozenset):
+            return self.reads
         if self.reads is None or self.pullback is not None:
             return None
         needed: frozenset[int] = frozenset()
@@ -157,6 +166,7 @@ class Primitive:
             args = args[: self.positional]
         if isinstance(self.function, np.ufunc) and not kwargs.keys() <= {"out"}:
             return _ufunc_call(self, args, **kwargs)
+        kwargs = dict(kwargs)
         out = kwargs.pop("out", None)
         if isinstance(out, tuple):
             out = out[0]
@@ -300,7 +310,7 @@ def written(out: Any, result: Any) -> Any:
         raise InterceptionError(
             "a traced value was to be written into a plain array (out=, or a -= x with a plain "
             "array a), which cannot hold a derivative. Write a = a - x, or create a inside the "
-            "function from traced values."
+            "function, with retrograd.numpy (zeros, array, ...) or np.zeros_like(x) of a traced x."
         )
     out.assign(result)  # type: ignore[attr-defined]  # every traced value with a face is a Box
     return out
@@ -409,7 +419,11 @@ def stands_for(*originals: Callable[..., Any]) -> Callable[[Rule], Rule]:
                         f"{function.__name__}: no derivative rule covers the keyword {keyword}=. "
                         "Leave it out, or apply the function to plain values (retrograd.value_of)."
                     )
-            return function(*args, **kwargs)
+            try:
+                return function(*args, **kwargs)
+            except InterceptionError:
+                args, kwargs = arrays_of_lists(originals[0], args, kwargs)
+                return function(*args, **kwargs)
 
         for original in originals:
             REGISTRY[original] = composite
@@ -436,6 +450,27 @@ def plain_array(x: Any) -> Any:
 def has_traced(x: Any) -> bool:
     """Whether a value, or a nested list or tuple, holds a traced value."""
     return isinstance(x, Traced) or (isinstance(x, list | tuple) and any(map(has_traced, x)))
+
+
+def arrays_of_lists(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arrays in the place of lists with traced numbers, after a function has refused the lists.
+
+    It raises again what is being handled where there are none, or where a list may mean something
+    else than an array: in functions that are neither NumPy's nor SciPy's.
+    """
+    if not is_of_numpy(function) or not any(map(_lists_traced, (*args, *kwargs.values()))):
+        raise  # what the caller is handling
+    return tuple(map(_as_array, args)), {name: _as_array(x) for name, x in kwargs.items()}
+
+
+def _as_array(x: Any) -> Any:
+    return REGISTRY[np.array](x) if _lists_traced(x) else x
+
+
+def _lists_traced(x: Any) -> bool:
+    return isinstance(x, list | tuple) and has_traced(x)
 
 
 def _arity(rules: Sequence[Rule] | Everywhere) -> int:

@@ -105,7 +105,7 @@ class Plan:
             self.shadows: tuple[int, ...] = ()
         else:
             self.drops_ans = ANS not in reads
-            known = range(min(count, MOST_ARGUMENTS))
+            known = range(min(count, MOST_ARGUMENTS) if reads else count)
             self.shadows = tuple(i for i in known if i not in reads)
         self.drops_first, self.drops_second = 0 in self.shadows, 1 in self.shadows
 

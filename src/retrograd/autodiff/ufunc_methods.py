@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrograd.autodiff.axes import checked_axes, in_front
 from retrograd.autodiff.constants import is_live, unboxed
+from retrograd.autodiff.dtypes import cast
 from retrograd.autodiff.primitive import written
 from retrograd.autodiff.trace import Traced, value_of
-from retrograd.errors import InterceptionError
+from retrograd.errors import ArgumentError, InterceptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +30,7 @@ ADDITIONS: dict[np.ufunc, Function] = {}
 
 # The order does not matter: these are reduced by halves, in few operations on large arrays.
 _ASSOCIATIVE = (np.logaddexp, np.logaddexp2, np.hypot, np.fmax, np.fmin, np.maximum, np.minimum)
-_NO_VALUE: Any = np._NoValue  # type: ignore[attr-defined]  # NumPy's own mark of an absent `initial`
+_NO_VALUE: Any = np._NoValue  # NumPy's own mark of an absent `initial`
 
 
 def _reduce(
@@ -47,20 +49,21 @@ def _reduce(
         kwargs |= {} if where is True else {"where": where}
         kwargs |= {"keepdims": True} if keepdims else {}
         return REDUCTIONS[ufunc](x, axis=axis, **kwargs)
-    x = _as_dtype(x, dtype)
+    x = cast(x, dtype)
     if where is not True:
         x = np.where(value_of(where), x, _neutral(ufunc, initial))
     reduced = _reduced(ufunc, x, axis, initial)
     if keepdims:
-        axes = _axes(axis, np.ndim(x))
+        axes = checked_axes(axis, np.ndim(x))
         kept = [1 if i in axes else n for i, n in enumerate(np.shape(x))]
         reduced = np.reshape(reduced, kept)
-    return _delivered(reduced, out)
+    return delivered(reduced, out)
 
 
 def _reduced(ufunc: np.ufunc, x: Any, axis: Any, initial: Any) -> Any:
     """The reduction by the ufunc itself."""
-    rows = _rows(x, axis)
+    axes = checked_axes(axis, np.ndim(x))
+    rows = in_front(x, axes)
     from_start = initial is not _NO_VALUE and initial is not None
     if len(rows) == 0:
         start = initial if from_start else _identity(ufunc)
@@ -68,25 +71,12 @@ def _reduced(ufunc: np.ufunc, x: Any, axis: Any, initial: Any) -> Any:
     if ufunc in _ASSOCIATIVE:
         reduced = _by_halves(ufunc, rows)
         return ufunc(initial, reduced) if from_start else reduced
-    if ufunc.identity is None and len(_axes(axis, np.ndim(x))) > 1:
-        raise ValueError(
+    if ufunc.identity is None and len(axes) > 1:
+        raise ArgumentError(
             f"{ufunc.__name__}.reduce: the order matters, so that only one axis can be reduced; "
-            f"axis={axis} was given"
+            f"axis={axis} was given; reduce one axis after the other"
         )
     return _in_order(ufunc, [initial, *rows] if from_start else rows)
-
-
-def _rows(x: Any, axis: Any) -> Any:
-    """The axes that are reduced, as one in front."""
-    axes = _axes(axis, np.ndim(x))
-    front = np.moveaxis(x, axes, range(len(axes)))
-    return np.reshape(front, (-1, *np.shape(front)[len(axes) :]))
-
-
-def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
-    if axis is None:
-        return tuple(range(ndim))
-    return tuple(int(a) % ndim for a in (axis if isinstance(axis, tuple) else (axis,)))
 
 
 def _by_halves(ufunc: np.ufunc, rows: Any) -> Any:
@@ -117,17 +107,17 @@ def _neutral(ufunc: np.ufunc, initial: Any) -> Any:
 
 def _identity(ufunc: np.ufunc) -> Any:
     if ufunc.identity is None:
-        raise ValueError(f"{ufunc.__name__}.reduce has no identity: give initial=")
+        raise ArgumentError(f"{ufunc.__name__}.reduce: there is no identity; give initial=")
     return ufunc.identity
 
 
 def _accumulate(ufunc: np.ufunc, x: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
     if ufunc in ACCUMULATIONS:
         return ACCUMULATIONS[ufunc](x, axis=axis, **_stated(dtype=dtype, out=_single(out)))
-    rows = list(np.moveaxis(_as_dtype(x, dtype), axis, 0))
+    rows = list(np.moveaxis(cast(x, dtype), axis, 0))
     for i in range(1, len(rows)):
         rows[i] = ufunc(rows[i - 1], rows[i])
-    return _delivered(np.stack(rows, axis) if rows else np.copy(x), out)
+    return delivered(np.stack(rows, axis) if rows else np.copy(x), out)
 
 
 def _outer(ufunc: np.ufunc, x: Any, y: Any, **kwargs: Any) -> Any:
@@ -138,14 +128,14 @@ def _reduceat(
     ufunc: np.ufunc, x: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None
 ) -> Any:
     """Pieces of `x`, each reduced: from one index to the next, or the one element at the index."""
-    rows = np.moveaxis(_as_dtype(x, dtype), axis, 0)
+    rows = np.moveaxis(cast(x, dtype), axis, 0)
     starts = np.asarray(value_of(indices)).tolist()
     stops = [*starts[1:], len(rows)]
     pieces = [
         ufunc.reduce(rows[start:stop], axis=0) if start < stop else rows[start]
         for start, stop in zip(starts, stops, strict=True)
     ]
-    return _delivered(np.stack(pieces, axis), out)
+    return delivered(np.stack(pieces, axis), out)
 
 
 def at(ufunc: np.ufunc, x: Any, indices: Any, *operands: Any) -> None:
@@ -193,16 +183,14 @@ def _stated(**kwargs: Any) -> dict[str, Any]:
     return {name: value for name, value in kwargs.items() if value is not None}
 
 
-def _as_dtype(x: Any, dtype: Any) -> Any:
-    return x if dtype is None else x.astype(dtype)
-
-
 def _single(out: Any) -> Any:
     return out[0] if isinstance(out, tuple) else out
 
 
-def _delivered(result: Any, out: Any) -> Any:
-    return result if _single(out) is None else written(_single(out), result)
+def delivered(result: Any, out: Any) -> Any:
+    """The result of a function, written to `out=` where that is given."""
+    out = _single(out)
+    return result if out is None else written(out, result)
 
 
 METHODS: dict[str, Function] = {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from retrograd.autodiff import tree
 from retrograd.autodiff.constants import unboxed
 from retrograd.autodiff.primitive import has_traced
-from retrograd.autodiff.rules.calculus import as_array
+from retrograd.autodiff.rules.joining import as_array
 from retrograd.autodiff.trace import Traced, value_of
 from retrograd.errors import InterceptionError, MissingRuleError
 

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.signal
 
 from retrograd.autodiff.primitive import Primitive, match, multilinear
+from retrograd.errors import ArgumentError
 
 Axes = tuple[int, ...]
 
@@ -62,12 +63,12 @@ def convolved(x: Any, y: Any, mode: str, method: str, axes: Axes) -> Any:
             return valid(x, y, method, axes)
         if np.all(second >= first):
             return valid(y, x, method, axes)
-        raise ValueError(
+        raise ArgumentError(
             f"convolve: mode='valid' needs one array to be at least as large as the other along "
             f"every axis; the shapes are {np.shape(x)} and {np.shape(y)}"
         )
     if mode not in ("full", "same"):
-        raise ValueError(f"convolve: mode={mode!r}; give 'full', 'same' or 'valid'")
+        raise ArgumentError(f"convolve: mode={mode!r}; give 'full', 'same' or 'valid'")
     whole = full(x, y, method, axes)
     return whole if mode == "full" else centred(whole, np.shape(x), axes)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from retrograd.autodiff.rules.calculus import along
+from retrograd.autodiff.axes import along
+from retrograd.errors import ArgumentError
 
 _NAMES = {"grid-mirror": "reflect", "grid-wrap": "wrap", "grid-constant": "constant"}
 
@@ -15,9 +16,9 @@ def canonical(mode: str) -> str:
     """One name a mode, for filters."""
     mode = _NAMES.get(mode, mode)
     if mode not in ("reflect", "mirror", "nearest", "wrap", "constant"):
-        raise ValueError(
-            f"mode={mode!r} was given; the modes are 'reflect', 'mirror', 'nearest', 'wrap' and "
-            "'constant'"
+        raise ArgumentError(
+            f"scipy.ndimage: mode={mode!r} was given; the modes are 'reflect', 'mirror', "
+            "'nearest', 'wrap' and 'constant'"
         )
     return mode
 
@@ -44,7 +45,7 @@ def extended(x: Any, axis: int, before: int, after: int, mode: str, cval: Any = 
         parts = [_constant(x, axis, before, cval), x, _constant(x, axis, after, cval)]
         return np.concatenate(parts, axis)
     places = folded(np.arange(-before, size + after), size, mode)
-    return x[along(np.ndim(x), axis, places)]
+    return x[along(axis, places)]
 
 
 def _constant(x: Any, axis: int, count: int, cval: Any) -> Any:

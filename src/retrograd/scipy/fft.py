@@ -19,12 +19,11 @@ from typing import Any
 import numpy as np
 import scipy.fft as sf
 
-from retrograd.autodiff import rules as _rules
+from retrograd.autodiff.axes import on_axis
 from retrograd.autodiff.dropin import drop_in as _drop_in
 from retrograd.autodiff.primitive import Primitive, linear, match, shape_of, stands_for
-from retrograd.errors import MissingRuleError
-
-assert _rules  # the import registers the functions that these are written with
+from retrograd.autodiff.rules.fft import OPPOSITE, resized
+from retrograd.errors import ArgumentError, MissingRuleError
 
 _LAST = (-2, -1)
 
@@ -46,6 +45,13 @@ def _one_dimensional(name: str) -> None:
     stands_for(original)(function)
 
 
+def _axes(x: Any, s: Any, axes: Any) -> tuple[int, ...]:
+    """The axes that a transform of several runs over: the last ones, unless they are named."""
+    if axes is None:
+        return tuple(range(-(np.ndim(x) if s is None else len(s)), 0))
+    return (axes,) if isinstance(axes, int) else tuple(axes)
+
+
 def _many_dimensional(name: str, default: Any, transform: Callable[..., Any]) -> None:
     def function(
         x: Any,
@@ -55,28 +61,18 @@ def _many_dimensional(name: str, default: Any, transform: Callable[..., Any]) ->
         overwrite_x: bool = False,
         workers: Any = None,
     ) -> Any:
-        if axes is None:
-            axes = range(-(np.ndim(x) if s is None else len(s)), 0)
-        return transform(x, s, tuple(axes), norm)
+        return transform(x, s, _axes(x, s, axes), norm)
 
     function.__name__ = name
     stands_for(getattr(sf, name))(function)
 
 
-_OPPOSITE: dict[Any, Any] = {
-    None: "forward",
-    "backward": "forward",
-    "ortho": "ortho",
-    "forward": "backward",
-}
-
-
 def _hfftn(x: Any, s: Any, axes: Any, norm: Any) -> Any:
-    return np.fft.irfftn(np.conj(x), s, axes, _OPPOSITE[norm])
+    return np.fft.irfftn(np.conj(x), s, axes, OPPOSITE[norm])
 
 
 def _ihfftn(x: Any, s: Any, axes: Any, norm: Any) -> Any:
-    return np.conj(np.fft.rfftn(x, s, axes, _OPPOSITE[norm]))
+    return np.conj(np.fft.rfftn(x, s, axes, OPPOSITE[norm]))
 
 
 for _name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft"):
@@ -109,7 +105,7 @@ def _scaled_ends(x: Any, axis: int, places: tuple[int, ...], factor: float) -> A
     """The elements at these places along an axis, multiplied."""
     weights = np.ones(shape_of(x)[axis], x.real.dtype)
     weights[list(places)] = factor
-    return x * weights.reshape((-1,) + (1,) * (len(shape_of(x)) - 1 - axis % len(shape_of(x))))
+    return x * on_axis(weights, len(shape_of(x)), axis)
 
 
 def _transposed(family: str, g: Any, kind: int, axis: int, norm: Any) -> Any:
@@ -145,22 +141,10 @@ def _plain(family: str) -> Primitive:
 _PLAIN = {"dct": _plain("dct"), "dst": _plain("dst")}
 
 
-def _resized(x: Any, n: int | None, axis: int) -> Any:
-    """Cropped, or padded with zeros, to length `n` along an axis."""
-    axis %= np.ndim(x)
-    length = shape_of(x)[axis]
-    if n is None or n == length:
-        return x
-    if n < length:
-        return x[(*[slice(None)] * axis, slice(n))]
-    missing = (*shape_of(x)[:axis], n - length, *shape_of(x)[axis + 1 :])
-    return np.concatenate([x, np.zeros(missing, x.dtype)], axis)
-
-
 def _transform(name: str, x: Any, kind: int, n: Any, axis: int, norm: Any, orthogonal: Any) -> Any:
     """One of the eight transforms along one axis: an inverse is another one with another norm."""
-    if norm not in _OPPOSITE or kind not in (1, 2, 3, 4):
-        raise ValueError(
+    if norm not in OPPOSITE or kind not in (1, 2, 3, 4):
+        raise ArgumentError(
             f"{name}: type={kind!r} and norm={norm!r} were given; types are 1 to 4, norm is None, "
             "'backward', 'ortho' or 'forward'"
         )
@@ -170,8 +154,9 @@ def _transform(name: str, x: Any, kind: int, n: Any, axis: int, norm: Any, ortho
             "leave it out"
         )
     if name.startswith("i"):
-        kind, norm = {1: 1, 2: 3, 3: 2, 4: 4}[kind], _OPPOSITE[norm]
-    return _PLAIN[name.removeprefix("i")](_resized(x, n, axis), kind, axis, norm)
+        kind, norm = {1: 1, 2: 3, 3: 2, 4: 4}[kind], OPPOSITE[norm]
+    x = x if n is None else resized(x, n, axis % np.ndim(x))
+    return _PLAIN[name.removeprefix("i")](x, kind, axis, norm)
 
 
 def _trigonometric(name: str) -> None:
@@ -190,7 +175,9 @@ def _trigonometric(name: str) -> None:
     function.__name__ = name
     stands_for(getattr(sf, name))(function)
 
-    def many(
+
+def _trigonometric_of_many(name: str) -> None:
+    def function(
         x: Any,
         type: int = 2,
         s: Any = None,
@@ -200,20 +187,18 @@ def _trigonometric(name: str) -> None:
         workers: Any = None,
         orthogonalize: Any = None,
     ) -> Any:
-        if axes is None:
-            axes = range(-(np.ndim(x) if s is None else len(s)), 0)
-        elif isinstance(axes, int):
-            axes = (axes,)
+        axes = _axes(x, s, axes)
         lengths = [None] * len(axes) if s is None else s
         for axis, n in zip(axes, lengths, strict=True):
             x = _transform(name, x, type, n, axis, norm, orthogonalize)
         return x
 
-    many.__name__ = name + "n"
-    stands_for(getattr(sf, name + "n"))(many)
+    function.__name__ = name + "n"
+    stands_for(getattr(sf, name + "n"))(function)
 
 
 for _name in ("dct", "idct", "dst", "idst"):
     _trigonometric(_name)
+    _trigonometric_of_many(_name)
 
 __getattr__, __dir__ = _drop_in(sf)

@@ -9,27 +9,27 @@ import numpy as np
 import scipy.integrate
 from numpy.lib.array_utils import normalize_axis_index
 
+from retrograd.autodiff.axes import along
 from retrograd.autodiff.dropin import drop_in
-from retrograd.autodiff.operators import jvp, vjp
-from retrograd.autodiff.primitive import REGISTRY, Everywhere, Primitive, match, rule, stands_for
-from retrograd.autodiff.rules.calculus import along, as_array, as_float, trapezoid, widths
+from retrograd.autodiff.primitive import REGISTRY, stands_for
+from retrograd.autodiff.rules.calculus import neighbours, trapezoid, widths
+from retrograd.autodiff.rules.joining import as_array, as_float
 from retrograd.autodiff.trace import value_of
-from retrograd.errors import DifferentiationError
+from retrograd.errors import ArgumentError
 from retrograd.scipy.callbacks import (
     also_by_position,
     guarded,
     is_traced,
     plain,
     refuse,
-    replaced,
     unpacked,
 )
+from retrograd.scipy.integrals import Integrand, integral
 from retrograd.scipy.trajectories import Equation, SolverError, trajectory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from retrograd.scipy.callbacks import Callback
 
 __getattr__, __dir__ = drop_in(scipy.integrate)
 
@@ -242,120 +242,6 @@ def _times(first: Any, last: Any, t_eval: Any, steps: Any) -> Any:
     return np.concatenate([ends[0], between, ends[1]])
 
 
-class _Integrand:
-    """A function to integrate over its first argument, f(x, *leaves), and how to do it."""
-
-    def __init__(self, f: Callable[..., Any], callback: Callback, options: dict[str, Any]) -> None:
-        self.f = f
-        self.callback = callback
-        self.options = options
-
-    def derived(self, f: Callable[..., Any]) -> _Integrand:
-        """Another integrand with the same subdivision and accuracy."""
-        names = ("epsabs", "epsrel", "limit", "points")
-        return _Integrand(
-            f, self.callback, {k: self.options[k] for k in names if k in self.options}
-        )
-
-
-def _integral(integrand: _Integrand, low: Any, high: Any, *leaves: Any) -> Any:
-    """The integral of a number or an array, between plain limits."""
-
-    def f(x: float) -> Any:
-        return integrand.callback.checked(integrand.f(x, *leaves))
-
-    if np.ndim(f(_inside(low, high))) == 0:
-        return scipy.integrate.quad(lambda x: float(f(x)), low, high, **integrand.options)[0]
-    return _of_array(f, low, high, integrand.options)
-
-
-def _inside(low: float, high: float) -> float:
-    """A point between the limits, to ask for the shape of an integrand and its errors."""
-    if np.isinf(low):
-        return 0.0 if np.isinf(high) else high - 1.0
-    return low + 1.0 if np.isinf(high) else low + 0.3819660112501051 * (high - low)
-
-
-def _of_array(f: Callable[[float], Any], low: Any, high: Any, options: dict[str, Any]) -> Any:
-    points = options.get("points")
-    found = scipy.integrate.quad_vec(
-        lambda x: np.asarray(f(x)).ravel(),
-        low,
-        high,
-        epsabs=options.get("epsabs", 1.49e-8) * 1e-2,
-        epsrel=options.get("epsrel", 1.49e-8) * 1e-2,
-        limit=max(options.get("limit", 50), 10000),
-        points=None if points is None or np.isinf([low, high]).any() else points,
-    )[0]
-    return np.reshape(found, np.shape(f(_inside(low, high))))
-
-
-# Arguments: integrand, lower and upper limit, leaves of the parameters.
-integral = Primitive(_integral)
-
-
-def _integral_jvp(
-    argnum: int, d: Any, ans: Any, integrand: _Integrand, low: Any, high: Any, *leaves: Any
-) -> Any:
-    """By Leibniz: the integrand at a limit, and the integral of its derivative."""
-    if argnum < 3:
-        return _at_limit(integrand, (low, high)[argnum - 1], 2 * argnum - 3, leaves) * d
-
-    def slope(x: Any, *more: Any) -> Any:
-        *leaves, direction = more
-        moved = argnum - 3
-        return jvp(
-            lambda leaf: integrand.f(x, *replaced(leaves, [moved], [leaf])),
-            (leaves[moved],),
-            (direction,),
-        )[1]
-
-    return integral(integrand.derived(slope), low, high, *leaves, d)
-
-
-def _at_limit(integrand: _Integrand, x: Any, sign: int, leaves: Any) -> Any:
-    if np.isinf(value_of(x)):
-        raise DifferentiationError(
-            f"quad: an integral has no derivative with respect to a limit at {value_of(x)}; pass "
-            "the limit as a plain number"
-        )
-    return sign * integrand.f(x, *leaves)
-
-
-def _integral_pullback(
-    argnums: Sequence[int], g: Any, ans: Any, integrand: _Integrand, low: Any, high: Any,
-    *leaves: Any,
-) -> list[Any]:  # fmt: skip
-    """The cotangents of all arguments; those of the parameters are one integral of a vector."""
-    moved = [argnum - 3 for argnum in argnums if argnum > 2]
-    result: list[Any] = [
-        match(np.sum(g * _at_limit(integrand, (low, high)[n - 1], 2 * n - 3, leaves)), low)
-        for n in argnums
-        if n < 3
-    ]
-    if not moved:
-        return result
-
-    def slope(x: Any, *more: Any) -> Any:
-        *leaves, g = more
-        _, pullback = vjp(
-            lambda *some: integrand.f(x, *replaced(leaves, moved, some)),
-            *[leaves[i] for i in moved],
-        )
-        return np.concatenate([np.reshape(c, (-1,)) for c in pullback(g)])
-
-    found = integral(integrand.derived(slope), low, high, *leaves, g)
-    ends = np.cumsum([0, *[int(np.size(leaves[i])) for i in moved]])
-    return result + [
-        match(np.reshape(found[a:b], np.shape(leaves[i])), leaves[i])
-        for a, b, i in zip(ends[:-1], ends[1:], moved, strict=True)
-    ]
-
-
-rule(integral, jvps=Everywhere(_integral_jvp))
-integral.pullback = _integral_pullback
-
-
 @also_by_position(scipy.integrate.quad)
 def quad(
     func: Callable[..., Any], a: Any, b: Any, args: Any = (), full_output: int = 0, **options: Any
@@ -400,7 +286,7 @@ def quad(
     def f(x: Any, *leaves: Any) -> Any:
         return np.reshape(callback((x,), leaves), ())
 
-    integrand = _Integrand(f, callback, options)
+    integrand = Integrand(f, callback, options)
     low, high = as_float(a), as_float(b)
     value = integral(integrand, low, high, *leaves)
     error = scipy.integrate.quad(
@@ -418,14 +304,14 @@ def cumulative_trapezoid(
 ) -> Any:
     """`scipy.integrate.cumulative_trapezoid`."""
     if value_of(initial) not in (None, 0):
-        raise ValueError(f"cumulative_trapezoid: initial={value_of(initial)}; give 0 or None")
+        raise ArgumentError(f"cumulative_trapezoid: initial={value_of(initial)}; give 0 or None")
     y = as_array(y)
     axis = normalize_axis_index(axis, np.ndim(y))
-    later, earlier = (along(np.ndim(y), axis, s) for s in (slice(1, None), slice(None, -1)))
+    later, earlier = neighbours(axis)
     total = np.cumsum(widths(y, x, dx, axis) * (y[later] + y[earlier]) / 2.0, axis=axis)
     if initial is None:
         return total
-    start = np.zeros_like(value_of(total)[along(np.ndim(y), axis, slice(0, 1))])
+    start = np.zeros_like(value_of(total)[along(axis, slice(1))])
     return np.concatenate([start, total], axis=axis)
 
 

@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import scipy.ndimage
-from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_index
 
+from retrograd.autodiff.axes import checked_axes
 from retrograd.autodiff.dropin import drop_in
+from retrograd.autodiff.dtypes import cast
 from retrograd.autodiff.primitive import stands_for
-from retrograd.autodiff.rules.calculus import as_array
+from retrograd.autodiff.rules.joining import as_array
 from retrograd.autodiff.trace import Traced, value_of
+from retrograd.errors import ArgumentError
 from retrograd.scipy.callbacks import refuse
 from retrograd.scipy.convolutions import valid
 from retrograd.scipy.extensions import canonical, extended
@@ -45,12 +48,11 @@ def _per_axis(value: Any, count: int) -> list[Any]:
     if isinstance(value, str) or np.ndim(value) == 0:
         return [value] * count
     if np.shape(value)[0] != count:
-        raise ValueError(f"{np.shape(value)[0]} values were given for {count} axes")
+        raise ArgumentError(
+            f"scipy.ndimage: {np.shape(value)[0]} values were given for {count} axes; give one "
+            "for all or one for each"
+        )
     return list(value)
-
-
-def _axes(x: Any, axes: Any) -> tuple[int, ...]:
-    return normalize_axis_tuple(range(np.ndim(x)) if axes is None else axes, np.ndim(x))
 
 
 def _correlated(x: Any, w: Any, axes: Any, mode: Any, cval: Any, origin: Any) -> Any:
@@ -60,7 +62,10 @@ def _correlated(x: Any, w: Any, axes: Any, mode: Any, cval: Any, origin: Any) ->
     for axis, size, one, shift in parts:
         before = size // 2 + int(shift)
         if not 0 <= before < size:
-            raise ValueError(f"origin={shift} moves weights of length {size} off the element")
+            raise ArgumentError(
+                f"scipy.ndimage: origin={shift} moves weights of length {size} off the element; it "
+                f"goes from {-(size // 2)} to {(size - 1) // 2}"
+            )
         x = extended(x, axis, before, size - 1 - before, canonical(one), cval)
     shape = [1] * np.ndim(x)
     for axis, size in zip(axes, sizes, strict=True):
@@ -71,8 +76,7 @@ def _correlated(x: Any, w: Any, axes: Any, mode: Any, cval: Any, origin: Any) ->
 
 
 def _double(x: Any) -> Any:
-    wanted = np.dtype(complex if x.dtype.kind == "c" else float)
-    return x if x.dtype == wanted else x.astype(wanted)
+    return cast(x, complex if x.dtype.kind == "c" else float)
 
 
 def _flipped(origin: Any, sizes: Any) -> list[int]:
@@ -92,7 +96,8 @@ def correlate(
     x, w = _floats("correlate", input), as_array(weights)
     dtype = _checked_output("correlate", output, _common(x, w))
     w = np.conj(w) if w.dtype.kind == "c" else w
-    return _correlated(x, w, _axes(x, axes), mode, cval, origin).astype(dtype)
+    chosen = checked_axes(axes, np.ndim(x))
+    return _correlated(x, w, chosen, mode, cval, origin).astype(dtype)
 
 
 def _common(x: Any, w: Any) -> Any:
@@ -108,8 +113,8 @@ def convolve(
     """`scipy.ndimage.convolve`, differentiable in `input`, `weights` and `cval`."""
     x, w = _floats("convolve", input), as_array(weights)
     dtype = _checked_output("convolve", output, _common(x, w))
-    shift = _flipped(origin, np.shape(w))
-    return _correlated(x, np.flip(w), _axes(x, axes), mode, cval, shift).astype(dtype)
+    shift, chosen = _flipped(origin, np.shape(w)), checked_axes(axes, np.ndim(x))
+    return _correlated(x, np.flip(w), chosen, mode, cval, shift).astype(dtype)
 
 
 @stands_for(scipy.ndimage.correlate1d)
@@ -146,7 +151,7 @@ def uniform_filter(
     """`scipy.ndimage.uniform_filter`."""
     x = _floats("uniform_filter", input)
     dtype = _checked_output("uniform_filter", output, x)
-    chosen = _axes(x, axes)
+    chosen = checked_axes(axes, np.ndim(x))
     count = len(chosen)
     given = (_per_axis(value, count) for value in (size, mode, origin))
     for axis, n, one, shift in zip(chosen, *given, strict=True):
@@ -185,7 +190,7 @@ def _gaussian(sigma: Any, order: int, truncate: float, radius: Any) -> Any:
     if radius is None:
         radius = int(truncate * float(value_of(sigma)) + 0.5)
     if order < 0 or radius < 0:
-        raise ValueError(
+        raise ArgumentError(
             f"gaussian_filter: order={order} and radius={radius} were given; both must be 0 or more"
         )
     x = np.arange(-radius, radius + 1) / sigma
@@ -204,7 +209,7 @@ def gaussian_filter(
     """`scipy.ndimage.gaussian_filter`, differentiable in `sigma` too."""
     x = _floats("gaussian_filter", input)
     dtype = _checked_output("gaussian_filter", output, x)
-    chosen = _axes(x, axes)
+    chosen = checked_axes(axes, np.ndim(x))
     given = (_per_axis(value, len(chosen)) for value in (order, mode, radius))
     widths = _per_axis(as_array(sigma), len(chosen))
     for axis, width, n, one, r in zip(chosen, widths, *given, strict=True):
@@ -236,9 +241,9 @@ def map_coordinates(
     x, places = _floats("map_coordinates", input), as_array(coordinates)
     dtype = _checked_output("map_coordinates", output, x)
     if order not in range(6):
-        raise ValueError(f"map_coordinates: order={order}; give 0 to 5")
+        raise ArgumentError(f"map_coordinates: order={order}; give 0 to 5")
     if np.shape(places)[0] != np.ndim(x) or np.ndim(places) < 2:
-        raise ValueError(
+        raise ArgumentError(
             f"map_coordinates: coordinates of shape {np.shape(places)} were given for an array of "
             f"{np.ndim(x)} dimensions; give one row of places for each"
         )

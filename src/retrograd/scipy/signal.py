@@ -9,6 +9,7 @@ import scipy.signal
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from retrograd.autodiff.dropin import drop_in
+from retrograd.autodiff.dtypes import cast
 from retrograd.autodiff.primitive import (
     REGISTRY,
     Primitive,
@@ -18,7 +19,8 @@ from retrograd.autodiff.primitive import (
     rule,
     stands_for,
 )
-from retrograd.autodiff.rules.calculus import as_array
+from retrograd.autodiff.rules.joining import as_array
+from retrograd.errors import ArgumentError
 from retrograd.scipy.callbacks import refuse
 from retrograd.scipy.convolutions import Axes, convolved, full
 
@@ -28,7 +30,7 @@ __getattr__, __dir__ = drop_in(scipy.signal)
 def _same_ndim(name: str, in1: Any, in2: Any) -> tuple[Any, Any]:
     in1, in2 = as_array(in1), as_array(in2)
     if np.ndim(in1) != np.ndim(in2):
-        raise ValueError(
+        raise ArgumentError(
             f"{name}: in1 has {np.ndim(in1)} dimensions and in2 {np.ndim(in2)}; give as many"
         )
     return in1, in2
@@ -135,7 +137,7 @@ def convolve2d(
 def _in_the_plane(name: str, in1: Any, in2: Any, mode: str, boundary: str, fill: Any) -> Any:
     in1, in2 = as_array(in1), as_array(in2)
     if np.ndim(in1) != 2 or np.ndim(in2) != 2:
-        raise ValueError(
+        raise ArgumentError(
             f"{name}: the shapes are {np.shape(in1)} and {np.shape(in2)}; give two matrices"
         )
     axes = (0, 1)
@@ -146,7 +148,7 @@ def _in_the_plane(name: str, in1: Any, in2: Any, mode: str, boundary: str, fill:
     elif boundary in ("wrap", "symm"):
         whole = convolved(_extended(in1, np.shape(in2), boundary), in2, "valid", "auto", axes)
     else:
-        raise ValueError(f"{name}: boundary={boundary!r}; give 'fill', 'wrap' or 'symm'")
+        raise ArgumentError(f"{name}: boundary={boundary!r}; give 'fill', 'wrap' or 'symm'")
     if mode == "full":
         return whole
     # Of two middles, a correlation takes the later one.
@@ -227,7 +229,7 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
         b.dtype, a.dtype, x.dtype, *(() if zi is None else (as_array(zi).dtype,))
     )
     dtype = dtype if dtype.kind in "fc" else np.dtype(float)
-    b, a, x = (each if each.dtype == dtype else each.astype(dtype) for each in (b, a, x))
+    b, a, x = (cast(each, dtype) for each in (b, a, x))
     x = np.moveaxis(x, axis, -1)
     if zi is None:
         return np.moveaxis(filtered(b, a, x), -1, axis)
@@ -244,7 +246,7 @@ def _from_state(b: Any, a: Any, x: Any, state: Any) -> tuple[Any, Any]:
     """The signal and the final state: the state is what is still to be added to later values."""
     size, memory = np.shape(x)[-1], max(np.shape(b)[0], np.shape(a)[0]) - 1
     if np.shape(state)[-1] != memory:
-        raise ValueError(
+        raise ArgumentError(
             f"lfilter: zi has length {np.shape(state)[-1]} along the axis, and the filter needs "
             f"{memory}"
         )

@@ -7,6 +7,7 @@ import pytest
 
 import retrograd as rg
 import retrograd.numpy as rnp
+from retrograd.autodiff.tape import Tape
 from retrograd.errors import ArgumentError, InterceptionError
 
 
@@ -132,3 +133,24 @@ def test_many_parts_cost_no_more_than_their_length():
     parts = [np.ones(2) * i for i in range(300)]
     found = rg.grad(lambda parts: np.sum(np.concatenate(parts) ** 2))(parts)
     np.testing.assert_array_equal(found[299], [598.0, 598.0])
+
+
+def test_tangents_of_some_of_the_joined_arrays():
+    """One pass for all of them, with zeros in the places of those that stand still."""
+    x, y = np.array([1.0, 2.0]), np.array([3.0])
+
+    def f(x, y):
+        return np.concatenate([x, np.ones(2), y * y, x])
+
+    value, tangent = rg.jvp(f, (x, y), (np.array([0.5, 0.25]), np.array([2.0])))
+    np.testing.assert_array_equal(value, [1, 2, 1, 1, 9, 1, 2])
+    np.testing.assert_array_equal(tangent, [0.5, 0.25, 0, 0, 12, 0.5, 0.25])
+    tangent = rg.jvp(f, (x, y), (None, np.array([2.0])))[1]
+    np.testing.assert_array_equal(tangent, [0, 0, 0, 0, 12, 0, 0])
+
+
+def test_joined_arrays_are_not_kept():
+    with Tape(lean=True) as tape:
+        np.concatenate([tape.watch(np.ones(1000)) * 2.0 for _ in range(12)])
+    kept = [part for entry in tape.entries if entry is not None for part in (entry[1], *entry[2])]
+    assert not any(type(part) is np.ndarray and part.size > 500 for part in kept)

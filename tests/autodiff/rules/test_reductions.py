@@ -102,7 +102,7 @@ def test_a_traced_initial_value_keeps_the_dtype_and_goes_to_out() -> None:
 
 
 def test_plain_numpy_refuses_a_traced_initial_value_that_it_does_not_show() -> None:
-    with pytest.raises(InterceptionError, match="drop its derivative"):
+    with pytest.raises(InterceptionError, match="drop the derivative"):
         grad(lambda i: np.sum(np.ones(2), initial=i))(0.3)
 
 
@@ -145,9 +145,9 @@ def test_weighted_averages() -> None:
     np.testing.assert_allclose((mean, total), np.average(X, 1, w, returned=True))
     with pytest.raises(ZeroDivisionError, match="sum to zero"):
         grad(lambda w: np.average(X[0], weights=w))(np.array([1.0, -1.0, 0.0]))
-    with pytest.raises(TypeError, match="Axis must be specified"):
+    with pytest.raises(TypeError, match=r"average: weights of shape \(3,\).*give axis="):
         grad(lambda x: np.average(x, weights=w))(X)
-    with pytest.raises(ValueError, match="consistent"):
+    with pytest.raises(ValueError, match="one weight for each place"):
         grad(lambda x: np.sum(np.average(x, 0, w)))(X)
 
 

@@ -3,6 +3,7 @@
 from retrograd.autodiff.rules import (
     accumulations,
     calculus,
+    choices,
     convolution,
     creation,
     cumulative,
@@ -34,6 +35,7 @@ from retrograd.autodiff.rules import (
 __all__ = [
     "accumulations",
     "calculus",
+    "choices",
     "convolution",
     "creation",
     "cumulative",

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrograd.autodiff.axes import on_axis
+from retrograd.autodiff.dtypes import cast
 from retrograd.autodiff.interception import call_function
-from retrograd.autodiff.primitive import plain_array, written
-from retrograd.autodiff.ufunc_methods import ACCUMULATIONS
+from retrograd.autodiff.primitive import plain_array
+from retrograd.autodiff.ufunc_methods import ACCUMULATIONS, delivered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,14 +25,14 @@ def _running(ufunc: np.ufunc) -> Callable[..., Any]:
     """A running extremum: the elements that were it first and last; half of each where they tie."""
 
     def running(x: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
-        x = x if dtype is None else x.astype(dtype)
+        x = cast(x, dtype)
         plain = plain_array(x)
         extrema = ufunc.accumulate(plain, axis)
         first, last = _first(extrema, axis), _last(_same(plain, extrema), axis)
         result = np.take_along_axis(x, last, axis)
         if (first != last).any():
             result = 0.5 * result + 0.5 * np.take_along_axis(x, first, axis)
-        return result if out is None else written(out, result)
+        return delivered(result, out)
 
     return running
 
@@ -44,9 +46,7 @@ def _first(extrema: Any, axis: int) -> Any:
 
 def _last(chosen: Any, axis: int) -> Any:
     """The last place along the axis, so far, that is chosen; 0 before there is one."""
-    numbers = np.arange(chosen.shape[axis]).reshape(
-        [-1 if i == axis % chosen.ndim else 1 for i in range(chosen.ndim)]
-    )
+    numbers = on_axis(np.arange(chosen.shape[axis]), chosen.ndim, axis)
     return np.maximum.accumulate(np.where(chosen, numbers, 0), axis)
 
 

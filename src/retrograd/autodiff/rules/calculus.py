@@ -5,41 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_index
 
-from retrograd.autodiff.primitive import REGISTRY, stands_for
-from retrograd.autodiff.rules.elementwise import is_complex
-from retrograd.autodiff.trace import Traced, value_of
+from retrograd.autodiff.axes import along, checked_axes, on_axis
+from retrograd.autodiff.dtypes import cast, floats, is_complex
+from retrograd.autodiff.primitive import stands_for
+from retrograd.autodiff.rules.joining import as_array, as_float
+from retrograd.autodiff.trace import value_of
 from retrograd.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def as_array(x: Any) -> Any:
-    """An array, traced where `x` is or holds something traced."""
-    return x if isinstance(x, Traced) and np.shape(value_of(x)) else REGISTRY[np.asarray](x)
-
-
-def as_float(x: Any, dtype: Any = np.float64) -> Any:
-    """An array or number of at least this precision, as NumPy makes of its arguments."""
-    x = as_array(x)
-    wanted = np.result_type(x.dtype, dtype)
-    return x if x.dtype == wanted else x.astype(wanted)
-
-
-def along(ndim: int, axis: int, part: Any) -> tuple[Any, ...]:
-    """The index that takes a part of one axis."""
-    index: list[Any] = [slice(None)] * ndim
-    index[axis] = part
-    return tuple(index)
-
-
-def on_axis(x: Any, ndim: int, axis: int) -> Any:
-    """A vector laid along one axis of `ndim`."""
-    shape = [1] * ndim
-    shape[axis] = -1
-    return np.reshape(x, shape)
+def neighbours(axis: int) -> tuple[Any, Any]:
+    """The indices of all elements along an axis but the first, and of all but the last."""
+    return along(axis, slice(1, None)), along(axis, slice(None, -1))
 
 
 @stands_for(np.diff)
@@ -52,7 +33,7 @@ def diff(
 ) -> Any:
     """`numpy.diff`."""
     if n < 0:
-        raise ValueError(f"diff: order n must be non-negative, got {n}")
+        raise ArgumentError(f"diff: n={n} was given; the order n must be non-negative")
     if n == 0:
         return a
     a = as_array(a)
@@ -61,7 +42,7 @@ def diff(
     present = [end for end in ends if end is not None]
     if len(present) > 1:
         a = np.concatenate(present, axis)
-    later, earlier = (along(np.ndim(a), axis, s) for s in (slice(1, None), slice(None, -1)))
+    later, earlier = neighbours(axis)
     for _ in range(n):
         a = a[later] - a[earlier]
     return a
@@ -103,11 +84,10 @@ def _cast_end(x: Any, flat: Any) -> Any:
 @stands_for(np.gradient)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """`numpy.gradient`; numbers and coordinates of the spacing may be traced."""
-    f = as_array(f)
-    f = f if f.dtype.kind in "fc" else f.astype(float)
-    axes = range(np.ndim(f)) if axis is None else normalize_axis_tuple(axis, np.ndim(f))
+    f = floats(as_array(f))
+    axes = checked_axes(axis, np.ndim(f))
     if edge_order not in (1, 2):
-        raise ValueError(f"gradient: edge_order must be 1 or 2, got {edge_order}")
+        raise ArgumentError(f"gradient: edge_order={edge_order} was given; give 1 or 2")
     slopes = [
         _slopes(f, spacing, a, edge_order)
         for a, spacing in zip(axes, _spacings(varargs, len(axes)), strict=True)
@@ -121,7 +101,9 @@ def _spacings(varargs: tuple[Any, ...], count: int) -> Sequence[Any]:
     if len(varargs) == 1 and np.ndim(varargs[0]) == 0:
         return list(varargs) * count
     if len(varargs) != count:
-        raise TypeError(f"gradient: {len(varargs)} spacings were given for {count} axes")
+        raise TypeError(
+            f"gradient: {len(varargs)} spacings were given for {count} axes; give one, or {count}"
+        )
     return varargs
 
 
@@ -129,23 +111,22 @@ def _slopes(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
     """The slopes along one axis: parabolas inside, lines or parabolas at the two ends."""
     size = np.shape(f)[axis]
     if size < edge_order + 1:
-        raise ValueError(
+        raise ArgumentError(
             f"gradient: axis {axis} has {size} elements, edge_order={edge_order} needs at least "
-            f"{edge_order + 1}"
+            f"{edge_order + 1}; give more, or leave the axis out with axis="
         )
     h = _steps(spacing, size, axis, f.dtype)
     inner = _weighted(f, axis, _parabola_slopes(h[:-1], h[1:]))
     if edge_order == 1:
-        lines = (f[_from(f, axis, 1, size)] - f[_from(f, axis, 0, size - 1)]) / on_axis(
-            h, np.ndim(f), axis
-        )
-        first, last = lines[_from(f, axis, 0, 1)], lines[_from(f, axis, size - 2, size - 1)]
+        later, earlier = neighbours(axis)
+        lines = (f[later] - f[earlier]) / on_axis(h, np.ndim(f), axis)
+        first, last = lines[along(axis, slice(1))], lines[along(axis, slice(size - 2, None))]
     else:
-        first = _weighted(f[_from(f, axis, 0, 3)], axis, _first_slopes(h[:1], h[1:2]))
+        first = _weighted(f[along(axis, slice(3))], axis, _first_slopes(h[:1], h[1:2]))
         mirrored = [-w for w in _first_slopes(h[-1:], h[-2:-1])[::-1]]
-        last = _weighted(f[_from(f, axis, size - 3, size)], axis, mirrored)
+        last = _weighted(f[along(axis, slice(size - 3, None))], axis, mirrored)
     slopes = np.concatenate([first, inner, last], axis)
-    return slopes if slopes.dtype == f.dtype else slopes.astype(f.dtype)  # as NumPy has it
+    return cast(slopes, f.dtype)  # as NumPy has it
 
 
 def _steps(spacing: Any, size: int, axis: int, dtype: Any) -> Any:
@@ -156,22 +137,18 @@ def _steps(spacing: Any, size: int, axis: int, dtype: Any) -> Any:
         return np.broadcast_to(step, (size - 1,))
     x = as_array(spacing)
     if np.ndim(x) != 1 or np.shape(x)[0] != size:
-        raise ValueError(
+        raise ArgumentError(
             f"gradient: the coordinates along axis {axis} have shape {np.shape(x)}; give ({size},)"
         )
-    x = x if x.dtype.kind in "fc" else x.astype(float)
+    x = floats(x)
     return x[1:] - x[:-1]
-
-
-def _from(f: Any, axis: int, start: int, stop: int) -> tuple[Any, ...]:
-    return along(np.ndim(f), axis, slice(start, stop))
 
 
 def _weighted(f: Any, axis: int, weights: Sequence[Any]) -> Any:
     """The sum of neighbours along an axis, each times its weight."""
     count = np.shape(f)[axis] - len(weights) + 1
     parts = [
-        f[_from(f, axis, i, i + count)] * on_axis(w, np.ndim(f), axis)
+        f[along(axis, slice(i, i + count))] * on_axis(w, np.ndim(f), axis)
         for i, w in enumerate(weights)
     ]
     return sum(parts[1:], parts[0])
@@ -191,7 +168,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """`numpy.trapezoid`."""
     y = as_array(y)
     axis = normalize_axis_index(axis, np.ndim(y))
-    later, earlier = (along(np.ndim(y), axis, s) for s in (slice(1, None), slice(None, -1)))
+    later, earlier = neighbours(axis)
     return np.sum(widths(y, x, dx, axis) * (y[later] + y[earlier]) / 2.0, axis=axis)
 
 
@@ -219,7 +196,7 @@ def interp(
     if is_complex(x) or is_complex(xp):
         raise TypeError("interp: x or xp is complex; only fp may be, since places are ordered")
     if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp) or not np.size(xp):
-        raise ValueError(
+        raise ArgumentError(
             f"interp: xp and fp have shapes {np.shape(xp)} and {np.shape(fp)}; give two vectors of "
             "the same length, at least 1"
         )
@@ -254,7 +231,7 @@ def _between(x: Any, xp: Any, fp: Any) -> Any:
 def _periodic(x: Any, xp: Any, fp: Any, period: Any) -> tuple[Any, Any, Any]:
     """Everything in one period, with a knot of the neighbours at either end."""
     if value_of(period) == 0:
-        raise ValueError("interp: period=0 was given; give another number, or None")
+        raise ArgumentError("interp: period=0 was given; give another number, or None")
     period = np.abs(as_float(period))
     x, xp = x % period, xp % period
     order = np.argsort(value_of(xp))

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from retrograd.autodiff.dtypes import is_complex
 from retrograd.autodiff.primitive import match, multilinear, stands_for
-from retrograd.autodiff.rules.elementwise import is_complex
 from retrograd.autodiff.rules.indexing import put
-from retrograd.autodiff.rules.joining import array_like
+from retrograd.autodiff.rules.joining import as_array
 
 _NUMBERED = {0: "valid", 1: "same", 2: "full"}
 
@@ -44,7 +44,7 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
 
     NumPy correlates the longer one with the shorter one, and reverses the result if need be.
     """
-    a, v = np.ravel(array_like(a)), np.ravel(array_like(v))
+    a, v = np.ravel(as_array(a)), np.ravel(as_array(v))
     v = np.conj(v) if is_complex(v) else v
     if np.size(v) > np.size(a):
         return np.flip(np.convolve(np.flip(a), v, mode))

@@ -13,6 +13,7 @@ import numpy as np
 
 from retrograd.autodiff.box import Box, as_type
 from retrograd.autodiff.constants import boxed, is_live, unboxed
+from retrograd.autodiff.dtypes import cast
 from retrograd.autodiff.interception import WITHOUT_RULE
 from retrograd.autodiff.primitive import REGISTRY, stands_for
 from retrograd.autodiff.trace import is_tracing, value_of
@@ -65,12 +66,18 @@ def _filled(shape: Any, value: Any, dtype: Any) -> Any:
     return np.copy(np.broadcast_to(as_type(value, dtype), shape))
 
 
+def _ends(*ends: Any) -> list[Any]:
+    """The ends of ranges, of which there may be a list."""
+    return [REGISTRY[np.array](end) if isinstance(end, list | tuple) else end for end in ends]
+
+
 @stands_for(np.linspace)
 def linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
     dtype: Any = None, axis: int = 0, *, device: Any = None,
 ) -> Any:  # fmt: skip
     """`numpy.linspace`."""
+    start, stop = _ends(start, stop)
     kind = np.result_type(value_of(start), value_of(stop), 0.0)
     pieces = num - 1 if endpoint else num
     step = (stop - start) / max(pieces, 1)
@@ -80,7 +87,7 @@ def linspace(
         last = np.expand_dims(stop + 0 * start if num > 1 else start + 0 * stop, 0)
         values = np.concatenate([values, last])
     values = values if np.ndim(values) == 1 else np.moveaxis(values, 0, axis)
-    values = _as(values, kind if dtype is None else dtype)
+    values = cast(values, kind if dtype is None else dtype)
     return (values, step if pieces > 0 else np.nan) if retstep else values
 
 
@@ -93,7 +100,7 @@ def logspace(
     exponents = linspace(start, stop, num, endpoint, axis=axis)
     if np.ndim(base):
         base = np.expand_dims(base, axis)
-    return _as(np.power(base, exponents), dtype)
+    return cast(np.power(base, exponents), dtype)
 
 
 @stands_for(np.geomspace)
@@ -101,10 +108,11 @@ def geomspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
 ) -> Any:
     """`numpy.geomspace`: start (stop / start)^share."""
+    start, stop = _ends(start, stop)
     shares = linspace(np.zeros(np.shape(start)), np.ones(np.shape(stop)), num, endpoint)
     values = start * np.power(stop / start, unboxed(shares))
     values = values if np.ndim(values) == 1 else np.moveaxis(values, 0, axis)
-    return _as(values, dtype)
+    return cast(values, dtype)
 
 
 if hasattr(np, "astype"):  # since NumPy 2.1
@@ -113,10 +121,6 @@ if hasattr(np, "astype"):  # since NumPy 2.1
     def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
         """`numpy.astype`: the method as a function."""
         return x.astype(dtype, copy=copy)
-
-
-def _as(x: Any, dtype: Any) -> Any:
-    return x if dtype is None or x.dtype == np.dtype(dtype) else x.astype(dtype)
 
 
 def writable(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from retrograd.autodiff.box import as_type
+from retrograd.autodiff.dtypes import cast
 from retrograd.autodiff.primitive import (
     Primitive,
     linear,
@@ -20,9 +20,10 @@ from retrograd.autodiff.primitive import (
     rule,
     shape_of,
     stands_for,
-    written,
 )
 from retrograd.autodiff.rules.reductions import reduction
+from retrograd.autodiff.ufunc_methods import delivered
+from retrograd.errors import ArgumentError
 
 
 def _recurrence(factors: Any, terms: Any) -> Any:
@@ -77,15 +78,14 @@ def _cumsum_vjp(g: Any, ans: Any, x: Any, axis: Any = None, *, dtype: Any = None
 
 
 def _cumprod_vjp(g: Any, ans: Any, x: Any, axis: Any = None, *, dtype: Any = None) -> Any:
-    factors = x if dtype is None else as_type(x, dtype)
+    factors = cast(x, dtype)
     rows = _reversed(_in_front(factors, axis), _in_front(g, axis))
     return match(_back(rows * _before(_in_front(ans, axis), 1), x, axis), x)
 
 
 def _cumprod_jvp(d: Any, ans: Any, x: Any, axis: Any = None, *, dtype: Any = None) -> Any:
-    factors = x if dtype is None else as_type(x, dtype)
-    d = d if dtype is None else as_type(d, dtype)
-    terms = _in_front(d, axis) * _before(_in_front(ans, axis), 1)
+    factors = cast(x, dtype)
+    terms = _in_front(cast(d, dtype), axis) * _before(_in_front(ans, axis), 1)
     return _back(recurrence(_in_front(factors, axis), terms), ans, axis)
 
 
@@ -103,8 +103,9 @@ def _cumulative(
         x = np.reshape(x, (1,))
     ndim = len(shape_of(x))
     if axis is None and ndim > 1:
-        raise ValueError(
-            "For arrays which have more than one dimension ``axis`` argument is required."
+        raise ArgumentError(
+            f"cumulative_sum, cumulative_prod: an array of {ndim} dimensions was given without "
+            "axis=; say along which axis, or ravel the array first"
         )
     axis = 0 if axis is None else axis
     result = function(x, axis=axis, dtype=dtype)
@@ -112,7 +113,7 @@ def _cumulative(
         shape = list(shape_of(result))
         shape[axis] = 1
         result = np.concatenate([np.full(shape, start, result.dtype), result], axis=axis)
-    return result if out is None else written(out, result)
+    return delivered(result, out)
 
 
 if hasattr(np, "cumulative_sum"):  # since NumPy 2.1

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from retrograd.autodiff.dtypes import is_complex
 from retrograd.autodiff.primitive import Primitive, rule, shape_of, stands_for
-from retrograd.autodiff.rules.elementwise import is_complex
 from retrograd.autodiff.rules.matrix_parts import (
     adjoint,
     check_full_rank,

@@ -8,7 +8,7 @@ import numpy as np
 
 from retrograd.autodiff.primitive import linear, match, stands_for
 from retrograd.autodiff.rules.indexing import put
-from retrograd.autodiff.rules.joining import array_like
+from retrograd.autodiff.rules.joining import as_array
 from retrograd.errors import ArgumentError
 
 
@@ -21,7 +21,7 @@ def _on_diagonal(v: Any, k: int) -> Any:
 @stands_for(np.diag)
 def diag(v: Any, k: int = 0) -> Any:
     """`numpy.diag`: of a vector the matrix, of a matrix the vector."""
-    v = array_like(v)
+    v = as_array(v)
     if np.ndim(v) not in (1, 2):
         raise ArgumentError(f"diag: v has {np.ndim(v)} axes; give a vector or a matrix")
     return _on_diagonal(v, int(k)) if np.ndim(v) == 1 else np.diagonal(v, k)
@@ -30,7 +30,7 @@ def diag(v: Any, k: int = 0) -> Any:
 @stands_for(np.diagflat)
 def diagflat(v: Any, k: int = 0) -> Any:
     """`numpy.diagflat`."""
-    return _on_diagonal(np.ravel(array_like(v)), int(k))
+    return _on_diagonal(np.ravel(as_array(v)), int(k))
 
 
 def _trace_vjp(g: Any, ans: Any, a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1,
@@ -54,7 +54,7 @@ linear(np.triu, lambda g, ans, m, k=0: match(np.triu(g, k), m))
 @stands_for(np.vander)
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:  # NumPy's
     """`numpy.vander`: the powers of the elements, a row for each of them."""
-    x = array_like(x)
+    x = as_array(x)
     if np.ndim(x) != 1:
         raise ArgumentError(f"vander: x has {np.ndim(x)} axes; give a vector")
     exponents = np.arange(len(x) if N is None else N)

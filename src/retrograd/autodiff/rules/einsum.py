@@ -26,10 +26,10 @@ from retrograd.autodiff.primitive import (
     rule,
     shape_of,
     stands_for,
-    written,
 )
-from retrograd.autodiff.rules.joining import array_like
+from retrograd.autodiff.rules.joining import as_array
 from retrograd.autodiff.trace import stand_in_of
+from retrograd.autodiff.ufunc_methods import delivered
 from retrograd.errors import ArgumentError
 
 # NumPy's numbers of letters, for operands with lists of axes: it sorts capitals first.
@@ -167,10 +167,10 @@ def _canonical(subscripts: str, ndims: tuple[int, ...]) -> str:
 def _by_subscripts(operands: tuple[Any, ...]) -> tuple[str, list[Any]]:
     """Operands with lists of axes, `einsum(x, [0, 1], y, [1, 2], [0, 2])`, by letters."""
     if isinstance(operands[0], str):
-        return operands[0], [array_like(x) for x in operands[1:]]
+        return operands[0], [as_array(x) for x in operands[1:]]
     arrays, lists = operands[: len(operands) // 2 * 2 : 2], operands[1::2]
     result = f"->{_named(operands[-1])}" if len(operands) % 2 else ""
-    return ",".join(map(_named, lists)) + result, [array_like(x) for x in arrays]
+    return ",".join(map(_named, lists)) + result, [as_array(x) for x in arrays]
 
 
 def _named(axes: Any) -> str:
@@ -201,7 +201,7 @@ def einsum(
         return rearranged(arrays[0], subscripts)
     how = {"optimize": optimize} if optimize is not False else {}
     found = contraction(subscripts, *arrays, **how)
-    return found if out is None else written(out, found)
+    return delivered(found, out)
 
 
 WITHOUT_RULE[np.einsum_path] = lambda *operands, **kwargs: np.einsum_path(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from retrograd.autodiff.box import Box, as_type, view
+from retrograd.autodiff.dtypes import is_complex
 from retrograd.autodiff.primitive import (
     REGISTRY,
     Primitive,
@@ -17,134 +18,14 @@ from retrograd.autodiff.primitive import (
     linear,
     match,
     multilinear,
-    plain_array,
     primitive_for,
     rule,
     shape_of,
     stands_for,
-    written,
 )
-from retrograd.autodiff.reads import ANS, Reads, reads_of
+from retrograd.autodiff.reads import ANS
+from retrograd.autodiff.rules.quotients import has_zero, not_all_positive, quotient, ratio
 from retrograd.autodiff.trace import Traced, value_of
-
-
-def is_complex(x: Any) -> bool:
-    """Whether an array or number is complex."""
-    dtype = getattr(x, "dtype", None)
-    return isinstance(x, complex) if dtype is None else dtype.kind == "c"
-
-
-# Elements up to which counting them costs least.
-_FEW = 1000
-
-
-def has_zero(x: Any) -> bool:
-    """Whether an array or number holds a zero, or may hold one because it is not known yet."""
-    x = value_of(x)
-    if type(x) is np.ndarray:
-        size = x.size
-        return bool(np.count_nonzero(x) < size if size < _FEW else (x == 0).any())
-    return isinstance(x, Traced) or bool(x == 0)
-
-
-def _not_all_positive(x: Any) -> bool:
-    """Whether an array or number holds a zero, a negative number or NaN; a complex one a zero."""
-    x = value_of(x)
-    if type(x) is np.ndarray and x.dtype.kind == "f":
-        size = x.size
-        return bool(np.count_nonzero(x > 0) < size if size < _FEW else not np.min(x) > 0)
-    return has_zero(x) if is_complex(x) or isinstance(x, Traced) else not x > 0
-
-
-def ratio(x: Any, y: Any) -> Any:
-    """x/y, and 0 where y is 0: for an x that vanishes there too."""
-    if not has_zero(y):
-        return x / y
-    nil = y == 0
-    return np.where(nil, 0, x / np.where(nil, 1, y))
-
-
-def _quotient(t: Any, numerator: Any, denominator: Any) -> Any:
-    """t numerator/denominator, and 0 where t is 0, also where the quotient is not finite.
-
-    So nothing comes back, rather than 0 times infinity or NaN, from where a function is not used,
-    as in `np.where(x > 0, np.sqrt(x), 0)`.
-    """
-    if _is_regular(t, denominator):
-        return _divided(t, numerator, denominator)
-    known = value_of(denominator)
-    unused = (t == 0) & ~(np.abs(known) > 0)
-    # Also where there is NaN, so that it does not spread in the derivative of this quotient.
-    odd = unused if isinstance(known, Traced) else unused | np.isnan(known)
-    if type(numerator) not in (int, float):
-        numerator = np.where(odd, 0, numerator)
-    found = _divided(t, numerator, np.where(odd, 1, denominator))
-    if odd is unused or not (undefined := odd & ~unused).any():
-        return found
-    return np.where(undefined, math.nan, found)[()]
-
-
-def _is_regular(t: Any, denominator: Any) -> bool:
-    """Whether nothing is divided by zero or NaN, or nothing that would have to be 0.
-
-    A traced quotient is differentiated again, where other things may have to be.
-    """
-    if not (isinstance(t, Traced) or isinstance(denominator, Traced) or has_zero(t)):
-        return True
-    known = value_of(denominator)
-    return not isinstance(known, Traced) and bool(np.all(np.abs(known) > 0))
-
-
-def _divided(t: Any, numerator: Any, denominator: Any) -> Any:
-    if isinstance(numerator, int):
-        return t / (denominator if numerator == 1 else -denominator)
-    product = t * numerator
-    if type(product) is np.ndarray and _is_like(product, denominator):
-        return np.true_divide(product, denominator, out=product)  # in memory that is at hand
-    return product / denominator
-
-
-def _is_like(a: Any, b: Any) -> bool:
-    return type(b) is np.ndarray and a.shape == b.shape and a.dtype == b.dtype
-
-
-def quotient(function: Any, *terms: tuple[Any, ...]) -> Primitive:
-    """A function whose partials are quotients (numerator, denominator), which may be infinite.
-
-    Each is a function of `ans` and the arguments; a numerator may also be a number.
-    """
-    return rule(
-        function,
-        [_quotient_vjp(i, *term) for i, term in enumerate(terms)],
-        [_quotient_jvp(*term) for term in terms],
-        reads=[_read_by(*term) for term in terms],
-    )
-
-
-def _read_by(*parts: Any) -> Reads:
-    found: frozenset[int] = frozenset()
-    for part in filter(callable, parts):
-        some = reads_of(part)
-        if some is None:
-            return None
-        found |= some
-    return found
-
-
-def _quotient_vjp(argnum: int, numerator: Any, denominator: Any) -> Any:
-    if not callable(numerator):
-        return lambda g, ans, *args: match(
-            _quotient(g, numerator, denominator(ans, *args)), args[argnum]
-        )
-    return lambda g, ans, *args: match(
-        _quotient(g, numerator(ans, *args), denominator(ans, *args)), args[argnum]
-    )
-
-
-def _quotient_jvp(numerator: Any, denominator: Any) -> Any:
-    if not callable(numerator):
-        return lambda d, ans, *args: _quotient(d, numerator, denominator(ans, *args))
-    return lambda d, ans, *args: _quotient(d, numerator(ans, *args), denominator(ans, *args))
 
 
 def _sign(x: Any) -> Any:
@@ -173,16 +54,16 @@ def _power_is_singular(x: Any, y: Any) -> bool:
     """Whether x^(y-1) may be something other than a finite number."""
     if isinstance(y, int | float):
         whole = y == int(y) if math.isfinite(y) else False
-        return not (whole and y >= 1) and (has_zero if whole else _not_all_positive)(x)
+        return not (whole and y >= 1) and (has_zero if whole else not_all_positive)(x)
     whole = getattr(y, "dtype", np.dtype(float)).kind in "iu"
-    return (has_zero if whole else _not_all_positive)(x)
+    return (has_zero if whole else not_all_positive)(x)
 
 
 def _along_exponent(t: Any, ans: Any, x: Any) -> Any:
     """t log(x) x^y; 0 where t is 0, also for an x that has no logarithm."""
     if isinstance(x, int | float):
         return 0 * t if x < 0 and not np.any(value_of(t)) else t * (ans * _log_base(x))
-    if _not_all_positive(x):
+    if not_all_positive(x):
         plain = value_of(x)
         unused = (t == 0) & ~((np.abs(plain) if is_complex(plain) else plain) > 0)
         x, ans = np.where(unused, 1, x), np.where(unused, 0, ans)
@@ -196,7 +77,7 @@ def _log_base(x: Any) -> Any:
     return np.log(np.where(x == 0, 1, x))
 
 
-def _log_weight(ans: Any, x: Any, exp: Any = np.exp) -> Any:
+def log_weight(ans: Any, x: Any, exp: Any = np.exp) -> Any:
     """exp(x - ans) for ans = log(exp(x) + ...), also where ans is infinite."""
     known = value_of(ans)
     if not isinstance(known, Traced) and np.isfinite(known).all():
@@ -240,7 +121,7 @@ _SMALL_FOR_SINC = 0.25
 
 def _arccosh_divisor(x: Any) -> Any:
     """The square root of x^2 - 1, of one product where some factors have no square root."""
-    if is_complex(x) or not _not_all_positive(x - 1):
+    if is_complex(x) or not not_all_positive(x - 1):
         return np.sqrt(x - 1) * np.sqrt(x + 1)
     return np.sqrt((x - 1) * (x + 1))
 
@@ -295,12 +176,12 @@ quotient(
 )
 elementwise(np.hypot, lambda ans, x, y: ratio(x, ans), lambda ans, x, y: ratio(y, ans))
 elementwise(
-    np.logaddexp, lambda ans, x, y: _log_weight(ans, x), lambda ans, x, y: _log_weight(ans, y)
+    np.logaddexp, lambda ans, x, y: log_weight(ans, x), lambda ans, x, y: log_weight(ans, y)
 )
 elementwise(
     np.logaddexp2,
-    lambda ans, x, y: _log_weight(ans, x, np.exp2),
-    lambda ans, x, y: _log_weight(ans, y, np.exp2),
+    lambda ans, x, y: log_weight(ans, x, np.exp2),
+    lambda ans, x, y: log_weight(ans, y, np.exp2),
 )
 for _extremum in (np.maximum, np.minimum, np.fmax, np.fmin):
     elementwise(_extremum, lambda ans, x, y: _share(ans, x, y), lambda ans, x, y: _share(ans, y, x))
@@ -405,34 +286,6 @@ def real_if_close(a: Any, tol: float = 100) -> Any:
     return np.real(a) if is_real else a
 
 
-@stands_for(np.nan_to_num)
-def nan_to_num(
-    x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
-) -> Any:
-    """`numpy.nan_to_num`: what is replaced has no influence any more."""
-    if is_complex(x):
-        parts = [_finite(part, nan, posinf, neginf) for part in (np.real(x), np.imag(x))]
-        result = parts[0] + 1j * parts[1]
-    else:
-        result = _finite(x, nan, posinf, neginf)
-    return result if copy else written(x, result)
-
-
-def _finite(x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
-    plain = plain_array(x)
-    limits = np.finfo(plain.dtype)
-    replacements = (
-        (plain == np.inf, limits.max if posinf is None else posinf),
-        (plain == -np.inf, limits.min if neginf is None else neginf),
-        (np.isnan(plain), nan),
-    )
-    for chosen, value in replacements:
-        if not isinstance(value, Traced):
-            value = np.asarray(value).astype(plain.dtype)
-        x = choose(chosen, value, x)
-    return x
-
-
 # The derivative of |x| is not complex-linear: it is stated mode by mode.
 rule(
     np.absolute,
@@ -449,91 +302,6 @@ rule(np.imag, [lambda g, ans, x: match(-1j * g, x)], [lambda d, ans, x: _imag_pa
 
 def _imag_part(d: Any, ans: Any) -> Any:
     return np.imag(d) if is_complex(d) else np.zeros_like(ans)
-
-
-def _choose(condition: Any, x: Any, y: Any) -> Any:
-    return np.where(condition, x, y)
-
-
-choose = primitive_for(_choose)
-
-
-def where(condition: Any, *choices: Any) -> Any:
-    """`numpy.where`."""
-    condition = value_of(condition)
-    if len(choices) != 2:
-        return np.where(condition, *map(value_of, choices))
-    return choose(condition, *choices)
-
-
-REGISTRY[np.where] = where
-
-
-# Argument 0, the condition, is always a plain value.
-rule(
-    _choose,
-    vjps=[
-        lambda g, ans, condition, x, y: None,
-        lambda g, ans, condition, x, y: match(np.where(condition, g, 0), x),
-        lambda g, ans, condition, x, y: match(np.where(condition, 0, g), y),
-    ],
-    jvps=[
-        lambda d, ans, condition, x, y: None,
-        lambda d, ans, condition, x, y: np.where(condition, d, 0),
-        lambda d, ans, condition, x, y: np.where(condition, 0, d),
-    ],
-)
-
-
-def _clip(x: Any, low: Any, high: Any) -> Any:
-    return np.clip(x, low, high)
-
-
-def _from_x(t: Any, x: Any, low: Any, high: Any) -> Any:
-    """`t` where `x` lies between the bounds or on one of them, zero elsewhere."""
-    inside = True if low is None else x >= low
-    return np.where(inside if high is None else inside & (x <= high), t, 0)
-
-
-def _from_low(t: Any, x: Any, low: Any, high: Any) -> Any:
-    """`t` where the result is the lower bound; the upper one wins where they cross."""
-    below = x < low
-    return np.where(below if high is None else below & (low <= high), t, 0)
-
-
-def _from_high(t: Any, x: Any, low: Any, high: Any) -> Any:
-    """`t` where the result is the upper bound."""
-    above = x > high
-    return np.where(above if low is None else above | (low > high), t, 0)
-
-
-bounded = rule(
-    _clip,
-    vjps=[
-        lambda g, ans, x, low, high: match(_from_x(g, x, low, high), x),
-        lambda g, ans, x, low, high: match(_from_low(g, x, low, high), low),
-        lambda g, ans, x, low, high: match(_from_high(g, x, low, high), high),
-    ],
-    jvps=[
-        lambda d, ans, x, low, high: _from_x(d, x, low, high),
-        lambda d, ans, x, low, high: _from_low(d, x, low, high),
-        lambda d, ans, x, low, high: _from_high(d, x, low, high),
-    ],
-)
-
-
-@stands_for(np.clip)
-def clip(
-    a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None,
-    max: Any = None,
-) -> Any:  # fmt: skip
-    """`numpy.clip`; what lies on a bound counts as between them, and moves with `a` alone."""
-    low, high = (
-        new if old is None or old is np._NoValue else old
-        for old, new in ((a_min, min), (a_max, max))
-    )
-    result = bounded(a, low, high)
-    return result if out is None else written(out, result)
 
 
 def sign(x: Any, **kwargs: Any) -> Any:

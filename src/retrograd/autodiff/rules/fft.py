@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from retrograd.autodiff.axes import along, on_axis
 from retrograd.autodiff.primitive import linear, match, shape_of, stands_for
-from retrograd.errors import MissingRuleError
+from retrograd.errors import ArgumentError, MissingRuleError
 
 ft = np.fft
 
-_OPPOSITE: dict[Any, Any] = {
+# The norm of the transform that undoes one with a norm, up to what the length contributes.
+OPPOSITE: dict[Any, Any] = {
     None: "forward",
     "backward": "forward",
     "ortho": "ortho",
@@ -23,15 +25,21 @@ _OPPOSITE: dict[Any, Any] = {
 }
 
 
+def resized(x: Any, length: int, axis: int) -> Any:
+    """An array cropped, or padded with zeros, to a length along an axis (not negative)."""
+    shape = shape_of(x)
+    if length == shape[axis]:
+        return x
+    if length < shape[axis]:
+        return x[along(axis, slice(length))]
+    missing = (*shape[:axis], length - shape[axis], *shape[axis + 1 :])
+    return np.concatenate([x, np.zeros(missing, x.dtype)], axis)
+
+
 def _fitted(g: Any, x: Any) -> Any:
     """Undo cropping and zero-padding: the elements of `g` that came from `x`, and zeros."""
-    shape = shape_of(x)
-    for axis, (given, wanted) in enumerate(zip(shape_of(g), shape, strict=True)):
-        if wanted < given:
-            g = g[(*[slice(None)] * axis, slice(wanted))]
-        elif wanted > given:
-            missing = (*shape_of(g)[:axis], wanted - given, *shape_of(g)[axis + 1 :])
-            g = np.concatenate([g, np.zeros(missing, g.dtype)], axis)
+    for axis, length in enumerate(shape_of(x)):
+        g = resized(g, length, axis)
     return match(g, x)
 
 
@@ -55,17 +63,17 @@ def _copies(n: int, axis: int, like: Any) -> Any:
     counts[0] = 1
     if n % 2 == 0:
         counts[-1] = 1
-    return counts.reshape((-1,) + (1,) * (len(shape_of(like)) - 1 - axis % len(shape_of(like))))
+    return on_axis(counts, len(shape_of(like)), axis)
 
 
 def _rfft_vjp(g: Any, ans: Any, a: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
     n = shape_of(a)[axis] if n is None else n
     halved = np.conj(g) / _copies(n, axis, g)
-    return _fitted(ft.irfft(halved, n, axis, _OPPOSITE[norm]), a)
+    return _fitted(ft.irfft(halved, n, axis, OPPOSITE[norm]), a)
 
 
 def _irfft_vjp(g: Any, ans: Any, a: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
-    whole = np.conj(ft.rfft(g, None, axis, _OPPOSITE[norm]))
+    whole = np.conj(ft.rfft(g, None, axis, OPPOSITE[norm]))
     return _fitted(whole * _copies(shape_of(g)[axis], axis, whole), a)
 
 
@@ -79,12 +87,12 @@ def _rfftn_vjp(g: Any, ans: Any, a: Any, s: Any = None, axes: Any = None, norm: 
     axes = _axes(a, s, axes, "rfftn")
     lengths = _real_lengths(ans, a, s, axes)
     halved = np.conj(g) / _copies(lengths[-1], axes[-1], g)
-    return _fitted(ft.irfftn(halved, lengths, axes, _OPPOSITE[norm]), a)
+    return _fitted(ft.irfftn(halved, lengths, axes, OPPOSITE[norm]), a)
 
 
 def _irfftn_vjp(g: Any, ans: Any, a: Any, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
     axes = _axes(a, s, axes, "irfftn")
-    whole = np.conj(ft.rfftn(g, None, axes, _OPPOSITE[norm]))
+    whole = np.conj(ft.rfftn(g, None, axes, OPPOSITE[norm]))
     return _fitted(whole * _copies(shape_of(g)[axes[-1]], axes[-1], whole), a)
 
 
@@ -136,16 +144,18 @@ linear(ft.ifftshift, lambda g, ans, x, axes=None: ft.fftshift(g, axes))
 @stands_for(ft.hfft)
 def hfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
     """`numpy.fft.hfft`."""
-    return ft.irfft(np.conj(a), n, axis, _opposite(norm))
+    return ft.irfft(np.conj(a), n, axis, _opposite("hfft", norm))
 
 
 @stands_for(ft.ihfft)
 def ihfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
     """`numpy.fft.ihfft`."""
-    return np.conj(ft.rfft(a, n, axis, _opposite(norm)))
+    return np.conj(ft.rfft(a, n, axis, _opposite("ihfft", norm)))
 
 
-def _opposite(norm: Any) -> Any:
-    if norm not in _OPPOSITE:
-        raise ValueError(f"norm={norm!r} was given; it is None, 'backward', 'ortho' or 'forward'")
-    return _OPPOSITE[norm]
+def _opposite(name: str, norm: Any) -> Any:
+    if norm not in OPPOSITE:
+        raise ArgumentError(
+            f"{name}: norm={norm!r} was given; it is None, 'backward', 'ortho' or 'forward'"
+        )
+    return OPPOSITE[norm]

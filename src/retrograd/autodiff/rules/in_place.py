@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrograd.autodiff.axes import along_axis
 from retrograd.autodiff.constants import is_live, unboxed
 from retrograd.autodiff.interception import WITHOUT_RULE
 from retrograd.autodiff.primitive import REGISTRY, has_traced
-from retrograd.autodiff.rules.indexing import along_axis
 from retrograd.autodiff.trace import Traced, value_of
 from retrograd.autodiff.ufunc_methods import written_to
+from retrograd.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +61,10 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     if mode != "raise":
         places = places % a.size if mode == "wrap" else np.clip(places, 0, a.size - 1)
     elif places.size and not -a.size <= places.min() <= places.max() < a.size:
-        raise IndexError(f"put: an index is out of bounds for an array of size {a.size}")
+        raise IndexError(
+            f"put: an index is out of bounds for an array of size {a.size}; give "
+            "mode='wrap' or mode='clip' to bring it inside"
+        )
     if places.size:
         a[np.unravel_index(places % a.size, a.shape)] = _cycled(v, places.size)
 
@@ -77,9 +81,9 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> Non
 def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     """`numpy.fill_diagonal`."""
     if a.ndim < 2:
-        raise ValueError(f"fill_diagonal: a has {a.ndim} axes, at least 2 are needed")
+        raise ArgumentError(f"fill_diagonal: a has {a.ndim} axes; give an array of at least 2")
     if a.ndim > 2 and len(set(a.shape)) > 1:
-        raise ValueError(f"fill_diagonal: a has shape {a.shape}; all axes must be equally long")
+        raise ArgumentError(f"fill_diagonal: a has shape {a.shape}; all axes must be equally long")
     step = 1 + sum(np.prod(a.shape[i:], dtype=int) for i in range(1, a.ndim))
     stop = a.shape[1] ** 2 if a.ndim == 2 and not wrap else a.size
     places = np.arange(0, min(stop, a.size), step)
@@ -91,7 +95,10 @@ def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) ->
     """`numpy.copyto`."""
     given = np.result_type(value_of(src))
     if not np.can_cast(given, dst.dtype, casting) and np.ndim(src):
-        raise TypeError(f"copyto: cannot cast from {given} to {dst.dtype} with casting={casting!r}")
+        raise TypeError(
+            f"copyto: cannot cast from {given} to {dst.dtype} with casting={casting!r}; "
+            "give casting='unsafe', or convert src first"
+        )
     if where is True:
         dst[...] = src
     else:
@@ -105,7 +112,9 @@ def place(arr: Any, mask: Any, vals: Any) -> None:
     mask = np.reshape(np.asarray(value_of(mask), bool), arr.shape)
     count = int(np.count_nonzero(mask))
     if count and not np.size(vals):
-        raise ValueError("place: vals is empty, but there is something to write")
+        raise ArgumentError(
+            "place: vals is empty, but the mask has places to write to; give a value"
+        )
     if count:
         arr[mask] = _cycled(vals, count)
 

@@ -9,7 +9,9 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
+from retrograd.autodiff.axes import along, along_axis
 from retrograd.autodiff.box import get_item, read_at, set_item, view
 from retrograd.autodiff.primitive import (
     Primitive,
@@ -20,10 +22,10 @@ from retrograd.autodiff.primitive import (
     rule,
     shape_of,
     stands_for,
-    written,
 )
 from retrograd.autodiff.trace import value_of
-from retrograd.autodiff.ufunc_methods import ADDITIONS
+from retrograd.autodiff.ufunc_methods import ADDITIONS, delivered
+from retrograd.errors import ArgumentError
 
 
 def _put(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
@@ -200,11 +202,6 @@ def read(x: Any, index: Any) -> Any:
     return Primitive.__call__(get_item, x, index)
 
 
-def _along(axis: int, ndim: int, indices: Any) -> tuple[Any, ...]:
-    """The index that is `indices` on one axis and everything on the axes before."""
-    return (*[slice(None)] * (axis % ndim), indices)
-
-
 def _within(indices: Any, length: int, mode: str) -> Any:
     """Integers that are inside the axis; with `mode="raise"` NumPy checks them where they are."""
     indices = plain_array(indices)
@@ -220,8 +217,9 @@ def take(
     """`numpy.take`."""
     if axis is None:
         a, axis = np.ravel(a), 0
+    axis = normalize_axis_index(axis, np.ndim(a))
     indices = _within(indices, np.shape(a)[axis], mode)
-    return _delivered(read(a, _along(axis, np.ndim(a), indices)), out)
+    return delivered(read(a, along(axis, indices)), out)
 
 
 @stands_for(np.take_along_axis)
@@ -232,17 +230,6 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     return read(arr, along_axis(arr, value_of(indices), axis))
 
 
-def along_axis(x: Any, indices: Any, axis: int) -> tuple[Any, ...]:
-    """The index of `take_along_axis` and `put_along_axis`: the other axes count themselves."""
-    ndim = np.ndim(x)
-    index = [
-        np.arange(n).reshape([-1 if i == j else 1 for j in range(ndim)])
-        for i, n in enumerate(np.shape(x))
-    ]
-    index[axis % ndim] = indices
-    return tuple(index)
-
-
 @stands_for(np.choose)
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     """`numpy.choose`: the derivative is that of the chosen numbers."""
@@ -250,7 +237,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     shape = np.broadcast_shapes(places.shape, *map(np.shape, choices))
     stacked = np.stack([np.broadcast_to(choice, shape) for choice in choices])
     places = np.broadcast_to(_within(places, len(stacked), mode), shape)
-    return _delivered(read(stacked, along_axis(stacked, places[None], 0))[0], out)
+    return delivered(read(stacked, along_axis(stacked, places[None], 0))[0], out)
 
 
 @stands_for(np.compress)
@@ -263,10 +250,6 @@ def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -
 def extract(condition: Any, arr: Any) -> Any:
     """`numpy.extract`."""
     return take(np.ravel(arr), np.flatnonzero(value_of(condition)))
-
-
-def _delivered(result: Any, out: Any) -> Any:
-    return result if out is None else written(out, result)
 
 
 def _diagonal_places(shape: tuple[int, ...], offset: int, axis1: int, axis2: int) -> Any:
@@ -287,7 +270,7 @@ def _diagonal_vjp(g: Any, ans: Any, x: Any, offset: int = 0, axis1: int = 0, axi
 
 
 def _read_only(base: Any, new: Any, *args: Any, **kwargs: Any) -> Any:
-    raise ValueError(
+    raise ArgumentError(
         "assignment destination is read-only: np.diagonal is not writable in NumPy either; use "
         "np.fill_diagonal, or index with np.arange(n)"
     )

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from retrograd.autodiff.axes import along
 from retrograd.autodiff.box import Box
-from retrograd.autodiff.primitive import Everywhere, match, rule, shape_of, stands_for, written
+from retrograd.autodiff.dtypes import cast
+from retrograd.autodiff.primitive import Everywhere, match, rule, shape_of, stands_for
 from retrograd.autodiff.rules.indexing import put
-from retrograd.autodiff.trace import stand_in_of
+from retrograd.autodiff.trace import Traced, stand_in_of
+from retrograd.autodiff.ufunc_methods import delivered
 from retrograd.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -24,11 +27,6 @@ def _joined(axis: int, *arrays: Any) -> Any:
     return np.concatenate(arrays, axis)
 
 
-def _along(axis: int, start: int | None, stop: int | None) -> Slices:
-    """The index of what lies between two places on an axis."""
-    return (*[slice(None)] * axis, slice(start, stop))
-
-
 def _bounds(axis: int, arrays: Sequence[Any]) -> list[int]:
     """Where each of the joined arrays begins, and where the last one ends."""
     bounds = [0]
@@ -39,22 +37,31 @@ def _bounds(axis: int, arrays: Sequence[Any]) -> list[int]:
 
 def _place(n: int, axis: int, arrays: Sequence[Any]) -> Slices:
     start = sum(shape_of(a)[axis] for a in arrays[: n - 1])
-    return _along(axis, start, start + shape_of(arrays[n - 1])[axis])
+    return along(axis, slice(start, start + shape_of(arrays[n - 1])[axis]))
 
 
 def _unjoined(argnums: list[int], g: Any, ans: Any, axis: int, *arrays: Any) -> list[Any]:
     """The cotangents of several arrays at a time."""
     bounds = _bounds(axis, arrays)
     return [
-        match(g[_along(axis, bounds[n - 1], bounds[n])], arrays[n - 1])  # array n is argument n
+        # Array n is argument n.
+        match(g[along(axis, slice(bounds[n - 1], bounds[n]))], arrays[n - 1])
         for n in argnums
     ]
 
 
+def _joined_tangents(tangents: dict[int, Any], ans: Any, axis: int, *arrays: Any) -> Any:
+    """The tangents of several arrays at a time, joined as the arrays are."""
+    parts = [
+        np.broadcast_to(tangents[n], shape_of(a)) if n in tangents else np.zeros(shape_of(a))
+        for n, a in enumerate(arrays, 1)
+    ]
+    return cast(np.concatenate(parts, axis), ans.dtype)
+
+
 def _padded(d: Any, ans: Any, place: Slices) -> Any:
     """The tangent of one of the joined arrays: zeros in the place of the others."""
-    placed = put(d, place, np.shape(ans))
-    return placed if placed.dtype == ans.dtype else placed.astype(ans.dtype)
+    return cast(put(d, place, np.shape(ans)), ans.dtype)
 
 
 # Argument 0 is the axis.
@@ -65,7 +72,8 @@ joined = rule(
     ),
     jvps=Everywhere(lambda n, d, ans, axis, *arrays: _padded(d, ans, _place(n, axis, arrays))),
 )
-joined.pullback = _unjoined
+joined.pullback, joined.pushforward = _unjoined, _joined_tangents
+joined.reads = frozenset()  # all of them look at shapes alone
 
 
 def _delivered(result: Any, out: Any, dtype: Any = None, casting: Any = "same_kind") -> Any:
@@ -77,7 +85,7 @@ def _delivered(result: Any, out: Any, dtype: Any = None, casting: Any = "same_ki
                 f"casting={casting!r}; cast the arrays with astype first"
             )
         result = result.astype(dtype)
-    return result if out is None else written(out, result)
+    return delivered(result, out)
 
 
 @stands_for(np.concatenate)
@@ -86,7 +94,7 @@ def concatenate(
     casting: Any = "same_kind",
 ) -> Any:  # fmt: skip
     """`numpy.concatenate`."""
-    arrays = [a if hasattr(a, "shape") else array(a) for a in arrays]
+    arrays = [as_array(a) for a in arrays]
     if axis is None:
         found = joined(0, *[np.ravel(a) for a in arrays])
     else:
@@ -100,7 +108,7 @@ def stack(
     casting: Any = "same_kind",
 ) -> Any:  # fmt: skip
     """`numpy.stack`."""
-    arrays = [a if hasattr(a, "shape") else array(a) for a in arrays]
+    arrays = [as_array(a) for a in arrays]
     shape = shape_of(arrays[0])
     if any(shape_of(a) != shape for a in arrays):
         raise ArgumentError(
@@ -116,13 +124,13 @@ def stack(
 @stands_for(np.vstack)
 def vstack(tup: Sequence[Any], *, dtype: Any = None, casting: Any = "same_kind") -> Any:
     """`numpy.vstack`."""
-    return concatenate([np.atleast_2d(array_like(a)) for a in tup], 0, dtype=dtype, casting=casting)
+    return concatenate([np.atleast_2d(as_array(a)) for a in tup], 0, dtype=dtype, casting=casting)
 
 
 @stands_for(np.hstack)
 def hstack(tup: Sequence[Any], *, dtype: Any = None, casting: Any = "same_kind") -> Any:
     """`numpy.hstack`."""
-    thick = [np.atleast_1d(array_like(a)) for a in tup]
+    thick = [np.atleast_1d(as_array(a)) for a in tup]
     axis = 0 if np.ndim(thick[0]) == 1 else 1
     return concatenate(thick, axis, dtype=dtype, casting=casting)
 
@@ -130,13 +138,13 @@ def hstack(tup: Sequence[Any], *, dtype: Any = None, casting: Any = "same_kind")
 @stands_for(np.dstack)
 def dstack(tup: Sequence[Any]) -> Any:
     """`numpy.dstack`."""
-    return concatenate([np.atleast_3d(array_like(a)) for a in tup], 2)
+    return concatenate([np.atleast_3d(as_array(a)) for a in tup], 2)
 
 
 @stands_for(np.column_stack)
 def column_stack(tup: Sequence[Any]) -> Any:
     """`numpy.column_stack`: what has one axis becomes a column."""
-    arrays = [array_like(a) for a in tup]
+    arrays = [as_array(a) for a in tup]
     columns = [np.reshape(a, (-1, 1)) if np.ndim(a) < 2 else a for a in arrays]
     return concatenate(columns, 1)
 
@@ -144,7 +152,7 @@ def column_stack(tup: Sequence[Any]) -> Any:
 @stands_for(np.append)
 def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     """`numpy.append`."""
-    return concatenate((array_like(arr), array_like(values)), axis)
+    return concatenate((as_array(arr), as_array(values)), axis)
 
 
 @stands_for(np.block)
@@ -173,9 +181,15 @@ def _blocks(arrays: Any, depth: int, ndim: int) -> Any:
     return np.reshape(arrays, (1,) * (ndim - len(shape)) + shape)
 
 
-def array_like(x: Any) -> Any:
+def as_array(x: Any) -> Any:
     """Lists and numbers as arrays; arrays, traced or not, as they are."""
-    return x if hasattr(x, "shape") else array(x)
+    return x if isinstance(x, np.ndarray | Traced) else asarray(x)
+
+
+def as_float(x: Any, dtype: Any = np.float64) -> Any:
+    """An array or number of at least this precision, as NumPy makes of its arguments."""
+    x = as_array(x)
+    return cast(x, np.result_type(x.dtype, dtype))
 
 
 @stands_for(np.array)
@@ -188,8 +202,7 @@ def array(
         result = stack([array(part) for part in object])
     else:
         result = np.copy(object) if copy else object
-    if dtype is not None and result.dtype != np.dtype(dtype):
-        result = result.astype(dtype)
+    result = cast(result, dtype)
     shape = np.shape(result)
     return np.reshape(result, (1,) * (ndmin - len(shape)) + shape) if ndmin > len(shape) else result
 
@@ -204,7 +217,7 @@ def asarray(
         return array(a, dtype)
     if copy:
         a = np.copy(a)
-    return a if dtype is None or a.dtype == np.dtype(dtype) else a.astype(dtype)
+    return cast(a, dtype)
 
 
 def _laid_out(a: Any, order: Any) -> Any:
@@ -256,8 +269,8 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
             )
         cuts = [part * (n // sections) + min(part, n % sections) for part in range(sections + 1)]
     else:
-        cuts = [0, *map(int, indices_or_sections), None]  # type: ignore[list-item]
-    return [ary[_along(axis, start, stop)] for start, stop in pairwise(cuts)]
+        cuts = [0, *map(int, indices_or_sections), None]
+    return [ary[along(axis, slice(start, stop))] for start, stop in pairwise(cuts)]
 
 
 @stands_for(np.split)

@@ -6,11 +6,12 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_index
 
+from retrograd.autodiff.axes import along, checked_axes
 from retrograd.autodiff.primitive import linear, stands_for
 from retrograd.autodiff.rules.indexing import put
-from retrograd.autodiff.rules.joining import array_like, concatenate
+from retrograd.autodiff.rules.joining import as_array, concatenate
 from retrograd.autodiff.trace import value_of
 from retrograd.errors import ArgumentError
 
@@ -26,15 +27,10 @@ def _summed(g: Any, shape: tuple[int, ...], repeats: Any, axis: int) -> Any:
     if np.ndim(repeats) == 0:
         return np.sum(np.reshape(g, (*shape[: axis + 1], repeats, *shape[axis + 1 :])), axis + 1)
     sources = np.repeat(np.arange(shape[axis]), repeats)
-    return put(g, _along(axis, sources), shape)
+    return put(g, along(axis, sources), shape)
 
 
 linear(np.repeat, _repeat_vjp)
-
-
-def _along(axis: int, places: Any) -> tuple[Any, ...]:
-    """The index that takes `places` of an axis, and all of the others."""
-    return (*[slice(None)] * axis, places)
 
 
 @stands_for(np.tile)
@@ -67,7 +63,7 @@ def resize(a: Any, new_shape: Any) -> Any:
 
 def _flat(arr: Any, axis: int | None) -> tuple[Any, int]:
     """The array and the axis that `insert` and `delete` work on."""
-    arr = array_like(arr)
+    arr = as_array(arr)
     if axis is None:
         return np.ravel(arr), 0
     return arr, normalize_axis_index(axis, np.ndim(arr))
@@ -77,7 +73,7 @@ def _flat(arr: Any, axis: int | None) -> tuple[Any, int]:
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     """`numpy.delete`."""
     arr, axis = _flat(arr, axis)
-    return arr[_along(axis, np.delete(np.arange(np.shape(arr)[axis]), value_of(obj)))]
+    return arr[along(axis, np.delete(np.arange(np.shape(arr)[axis]), value_of(obj)))]
 
 
 @stands_for(np.insert)
@@ -87,10 +83,10 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     obj = value_of(obj)
     shape = np.shape(arr)
     length = shape[axis]
-    new = _inserted(arr, obj, array_like(values), axis)
+    new = _inserted(arr, obj, as_array(values), axis)
     count = np.shape(new)[axis]
     order = np.insert(np.arange(length), obj, length + np.arange(count))
-    return concatenate([arr, new], axis)[_along(axis, order)]
+    return concatenate([arr, new], axis)[along(axis, order)]
 
 
 def _inserted(arr: Any, obj: Any, values: Any, axis: int) -> Any:
@@ -113,9 +109,9 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     """`numpy.trim_zeros`: what lies between the first and the last number that is not zero."""
     if trim.lower() not in ("fb", "bf", "f", "b"):
         raise ArgumentError(f"trim_zeros: trim={trim!r} was given; give 'f', 'b' or 'fb'")
-    filt = array_like(filt)
+    filt = as_array(filt)
     nonzero = np.argwhere(np.asarray(value_of(filt)))
-    axes = normalize_axis_tuple(range(np.ndim(filt)) if axis is None else axis, np.ndim(filt))
+    axes = checked_axes(axis, np.ndim(filt))
     return filt[tuple(_kept(nonzero, i, trim.lower(), i in axes) for i in range(np.ndim(filt)))]
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from retrograd.autodiff.dtypes import floats, is_complex
 from retrograd.autodiff.primitive import Primitive, constant, match, rule, shape_of, stands_for
-from retrograd.autodiff.rules.elementwise import is_complex
-from retrograd.autodiff.rules.matrix_parts import adjoint, floats, identity, transposed
+from retrograd.autodiff.rules.matrix_parts import adjoint, identity, transposed
 from retrograd.autodiff.trace import value_of
-from retrograd.errors import NonFiniteError
+from retrograd.errors import ArgumentError, NonFiniteError
 
 la = np.linalg
 
@@ -233,7 +233,7 @@ def multi_dot(arrays: Sequence[Any]) -> Any:
     """`numpy.linalg.multi_dot`: the order of the products costs the fewest multiplications."""
     arrays = list(arrays)
     if len(arrays) < 2:
-        raise ValueError(f"multi_dot: {len(arrays)} arrays were given; give two or more")
+        raise ArgumentError(f"multi_dot: {len(arrays)} arrays were given; give two or more")
     shapes = [shape_of(x) for x in arrays]
     if len(shapes[0]) == 1:
         shapes[0] = (1, *shapes[0])
@@ -287,7 +287,7 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
 def outer(x1: Any, x2: Any, /) -> Any:
     """`numpy.linalg.outer`, of two vectors."""
     if np.ndim(x1) != 1 or np.ndim(x2) != 1:
-        raise ValueError(
+        raise ArgumentError(
             f"outer: arrays of {np.ndim(x1)} and {np.ndim(x2)} axes were given; it takes vectors"
         )
     return np.outer(x1, x2)
@@ -305,40 +305,28 @@ def matrix_transpose(x: Any, /) -> Any:
     return transposed(x)
 
 
-def _on_diagonal(x: Any, offset: int) -> tuple[Any, Any]:
-    """The places on a diagonal of the matrices in `x`."""
-    rows, columns = shape_of(x)[-2:]
-    first = np.arange(max(0, min(rows + min(offset, 0), columns - max(offset, 0))))
-    return first - min(offset, 0), first + max(offset, 0)
-
-
 @stands_for(la.diagonal)
 def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     """`numpy.linalg.diagonal`, of the last two axes."""
-    rows, columns = _on_diagonal(x, offset)
-    return x[..., rows, columns]
+    return np.diagonal(x, offset, -2, -1)
 
 
 @stands_for(la.trace)
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     """`numpy.linalg.trace`, over the last two axes."""
-    rows, columns = shape_of(x)[-2:]
-    mask = np.eye(rows, columns, offset, dtype=bool)
-    return np.sum(np.where(mask, x, 0), axis=(-1, -2), dtype=dtype)
+    return np.trace(x, offset, -2, -1, dtype)
 
 
 @stands_for(la.cross)
 def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """`numpy.linalg.cross`, of vectors of three elements."""
-    x1, x2 = np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1)
-    if shape_of(x1)[-1] != 3 or shape_of(x2)[-1] != 3:
-        raise ValueError(
-            f"cross: vectors of {shape_of(x1)[-1]} and {shape_of(x2)[-1]} elements were given; "
-            "it takes vectors of 3 elements"
+    lengths = shape_of(x1)[axis], shape_of(x2)[axis]
+    if lengths != (3, 3):
+        raise ArgumentError(
+            f"cross: vectors of {lengths[0]} and {lengths[1]} elements were given; it takes "
+            "vectors of 3 elements"
         )
-    ahead, behind = [1, 2, 0], [2, 0, 1]
-    product = x1[..., ahead] * x2[..., behind] - x1[..., behind] * x2[..., ahead]
-    return np.moveaxis(product, -1, axis)
+    return np.cross(x1, x2, axis=axis)
 
 
 constant(la.matrix_rank)

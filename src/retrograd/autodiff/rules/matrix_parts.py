@@ -6,24 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from retrograd.autodiff.dtypes import is_complex
 from retrograd.autodiff.primitive import plain_array, shape_of
-from retrograd.autodiff.rules.elementwise import is_complex
-from retrograd.autodiff.trace import Traced, value_of
+from retrograd.autodiff.trace import value_of
 from retrograd.errors import NonFiniteError
-
-
-def floats(x: Any) -> Any:
-    """A plain list or array of whole numbers as floats, which rules can calculate with."""
-    if isinstance(x, Traced):
-        return x
-    plain = np.asarray(x)
-    return plain if plain.dtype.kind in "fc" else plain.astype(float)
-
-
-def in_double(a: Any) -> Any:
-    """An array in double precision, or higher, for functions that calculate in it throughout."""
-    a = floats(a)
-    return a.astype(np.result_type(a.dtype, np.float64))
 
 
 def transposed(a: Any) -> Any:

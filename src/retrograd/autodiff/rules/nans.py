@@ -9,9 +9,9 @@ import numpy as np
 
 from retrograd.autodiff.primitive import constant, rule, stands_for
 from retrograd.autodiff.rules.reductions import (
-    _extremum_from,
-    _extremum_jvp,
-    _extremum_vjp,
+    extremum_from,
+    extremum_jvp,
+    extremum_vjp,
     reduction,
 )
 from retrograd.autodiff.trace import value_of
@@ -53,6 +53,6 @@ def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> 
 
 
 for _extremum, _worst in ((np.nanmax, -math.inf), (np.nanmin, math.inf)):
-    reduction(_extremum, initial=_extremum_from(_extremum, _worst))
-    rule(_extremum, [_extremum_vjp], [_extremum_jvp])
+    reduction(_extremum, initial=extremum_from(_extremum, _worst))
+    rule(_extremum, [extremum_vjp], [extremum_jvp])
 constant(np.nanargmax, np.nanargmin)

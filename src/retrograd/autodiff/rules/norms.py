@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
+from retrograd.autodiff.axes import checked_axes
+from retrograd.autodiff.dtypes import is_complex
 from retrograd.autodiff.primitive import Primitive, rule, shape_of, stands_for
-from retrograd.autodiff.rules.elementwise import is_complex
 from retrograd.autodiff.rules.matrix_parts import check_full_rank
 from retrograd.autodiff.trace import Traced, value_of
 from retrograd.errors import MissingRuleError
@@ -113,10 +113,6 @@ def _of_singular_values(s: Any, ord: Any) -> Any:
     return np.max(s, axis=-1, initial=0) if ord == 2 else np.min(s, axis=-1)
 
 
-def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
-    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
-
-
 def _dropped(kept: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     if keepdims or not axis:
         return kept
@@ -141,7 +137,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         return length(x)
     if ord is not None or not isinstance(axis, int):
         _check("norm", x, ord, la.norm, ord, axis)
-    axes = _axes(axis, np.ndim(x))
+    axes = checked_axes(axis, np.ndim(x))
     is_matrix = ord is not None and len(axes) == 2
     kept = _matrix(x, ord, (axes[0], axes[1])) if is_matrix else _vector(x, ord, axes)
     return _dropped(kept, axes, keepdims)
@@ -151,7 +147,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """`numpy.linalg.vector_norm`: all axes in `axis` make one vector."""
     _check("vector_norm", x, ord, la.vector_norm, axis=axis, ord=ord)
-    axes = _axes(axis, np.ndim(x))
+    axes = checked_axes(axis, np.ndim(x))
     return _dropped(_vector(x, ord, axes), axes, keepdims)
 
 

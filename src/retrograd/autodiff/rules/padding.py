@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrograd.autodiff.axes import along, on_axis
+from retrograd.autodiff.dtypes import cast
 from retrograd.autodiff.primitive import has_traced, stands_for
 from retrograd.autodiff.rules.indexing import put
-from retrograd.autodiff.rules.joining import array, array_like
+from retrograd.autodiff.rules.joining import array, as_array
 from retrograd.errors import ArgumentError, MissingRuleError
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 @stands_for(np.pad)
 def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
     """`numpy.pad`; values such as `constant_values` may be traced as well."""
-    x = array_like(array)
+    x = as_array(array)
     padding = _MODES.get(mode) if isinstance(mode, str) else None
     if padding is None:
         raise MissingRuleError(
@@ -103,17 +105,14 @@ def _gathered(mode: Any) -> Callable[..., Any]:
         if reflect_type == "odd":
             weights = np.pad(np.eye(n, dtype=x.dtype), (pair, (0, 0)), mode, reflect_type="odd")
             return np.moveaxis(np.tensordot(weights, x, (1, axis)), 0, axis)
-        index: list[Any] = [slice(None)] * axis
-        return x[(*index, np.pad(np.arange(n), pair, mode))]
+        return x[along(axis, np.pad(np.arange(n), pair, mode))]
 
     return _axis_by_axis(lengthen)
 
 
 def _ramp(x: Any, widths: Pairs, end_values: Any = 0) -> Any:
     """From the edge in equal steps to the end value, which is the outermost element."""
-    ends = _pairs(end_values, np.ndim(x))
-    if ends.dtype != x.dtype:
-        ends = ends.astype(x.dtype)
+    ends = cast(_pairs(end_values, np.ndim(x)), x.dtype)
 
     def lengthen(padded: Any, axis: int, pair: Any) -> Any:
         left, right = _edges(padded, axis, 1, 1)
@@ -127,18 +126,13 @@ def _ramp(x: Any, widths: Pairs, end_values: Any = 0) -> Any:
 
 def _steps(width: int, axis: int, ndim: int, dtype: Any) -> Any:
     """0, 1/width, 2/width, ... along an axis."""
-    return np.reshape(np.arange(width) / max(width, 1), _shape_along(axis, ndim)).astype(dtype)
-
-
-def _shape_along(axis: int, ndim: int) -> tuple[int, ...]:
-    return tuple(-1 if i == axis else 1 for i in range(ndim))
+    return on_axis(np.arange(width) / max(width, 1), ndim, axis).astype(dtype)
 
 
 def _edges(x: Any, axis: int, left: int, right: int) -> tuple[Any, Any]:
     """The first and the last elements of an axis."""
-    lead: list[Any] = [slice(None)] * axis
     n = np.shape(x)[axis]
-    return x[(*lead, slice(0, left))], x[(*lead, slice(n - right, n))]
+    return x[along(axis, slice(left))], x[along(axis, slice(n - right, n))]
 
 
 def _statistic(function: Callable[..., Any]) -> Callable[..., Any]:

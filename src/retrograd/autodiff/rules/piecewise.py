@@ -9,7 +9,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from retrograd.autodiff.box import set_item
 from retrograd.autodiff.primitive import stands_for
-from retrograd.autodiff.rules.joining import array_like
+from retrograd.autodiff.rules.joining import as_array
 from retrograd.autodiff.trace import value_of
 from retrograd.errors import ArgumentError, MissingRuleError
 
@@ -22,7 +22,7 @@ def apply_along_axis(
     func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any
 ) -> Any:
     """`numpy.apply_along_axis`: the results lie where the slices did."""
-    arr = array_like(arr)
+    arr = as_array(arr)
     axis = normalize_axis_index(axis, np.ndim(arr))
     last = np.moveaxis(arr, axis, -1)
     rest = np.shape(last)[:-1]
@@ -31,7 +31,7 @@ def apply_along_axis(
             f"apply_along_axis: an array of shape {np.shape(arr)} was given; it has no slices "
             f"along axis {axis}"
         )
-    results = [array_like(func1d(last[i], *args, **kwargs)) for i in np.ndindex(rest)]
+    results = [as_array(func1d(last[i], *args, **kwargs)) for i in np.ndindex(rest)]
     found = np.shape(results[0])
     stacked = np.reshape(np.stack(results), rest + found)
     behind = range(len(rest), len(rest) + len(found))
@@ -56,7 +56,7 @@ def apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Any:
 @stands_for(np.piecewise)
 def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Any:
     """`numpy.piecewise`: each function sees the elements for which its condition holds."""
-    x = array_like(x)
+    x = as_array(x)
     x = np.reshape(x, np.shape(x))  # numbers become arrays, which can be indexed
     if x.dtype.kind not in "fc":
         raise MissingRuleError(

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrograd.autodiff.primitive import primitive_for, rule, stands_for
-from retrograd.autodiff.rules.calculus import as_array, as_float
+from retrograd.autodiff.rules.joining import as_array, as_float
 from retrograd.autodiff.trace import value_of
-from retrograd.errors import DifferentiationError, MissingRuleError
+from retrograd.errors import ArgumentError, DifferentiationError, MissingRuleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +99,7 @@ def polydiv(u: Any, v: Any) -> tuple[Any, Any]:
 def polyder(p: Any, m: int = 1) -> Any:
     """`numpy.polyder`."""
     if int(m) < 0:
-        raise ValueError(f"polyder: the order must not be negative, got m={m}; see polyint")
+        raise ArgumentError(f"polyder: the order must not be negative, got m={m}; see polyint")
     p = _vector(p)
     for _ in range(int(m)):
         p = p[:-1] * np.arange(len(p) - 1, 0, -1)
@@ -111,12 +111,12 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     """`numpy.polyint`; the constants of integration `k` may be traced."""
     m = int(m)
     if m < 0:
-        raise ValueError(f"polyint: the order must not be negative, got m={m}; see polyder")
+        raise ArgumentError(f"polyint: the order must not be negative, got m={m}; see polyder")
     p, k = _vector(p), _vector(np.zeros(max(m, 1)) if k is None else k)
     if len(k) == 1:
         k = np.broadcast_to(k, (m,))
     if len(k) < m:
-        raise ValueError(f"polyint: k has {len(k)} constants; give one, or {m}")
+        raise ArgumentError(f"polyint: k has {len(k)} constants; give one, or {m}")
     for i in range(m):
         p = np.concatenate([p / np.arange(len(p), 0, -1), k[i : i + 1]])
     return p

@@ -6,21 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from retrograd.autodiff.dtypes import is_complex
 from retrograd.autodiff.primitive import (
     Primitive,
     match,
     multilinear,
     shape_of,
     stands_for,
-    written,
 )
-from retrograd.autodiff.rules.elementwise import is_complex
-from retrograd.autodiff.rules.joining import array_like
+from retrograd.autodiff.rules.joining import as_array
+from retrograd.autodiff.rules.matrix_parts import transposed
+from retrograd.autodiff.ufunc_methods import delivered
 from retrograd.errors import ArgumentError
-
-
-def _t(x: Any) -> Any:
-    return np.swapaxes(x, -1, -2)
 
 
 def _are_matrices(x: Any, y: Any) -> bool:
@@ -34,8 +31,8 @@ def _matmul_left(g: Any, ans: Any, x: Any, y: Any) -> Any:
         return match(np.expand_dims(g, -1) * y, x)
     if np.ndim(x) == 1:
         g = np.expand_dims(g, -2)
-        return match(np.squeeze(g @ _t(y), -2), x)
-    return match(g @ _t(y), x)
+        return match(np.squeeze(g @ transposed(y), -2), x)
+    return match(g @ transposed(y), x)
 
 
 def _matmul_right(g: Any, ans: Any, x: Any, y: Any) -> Any:
@@ -45,8 +42,8 @@ def _matmul_right(g: Any, ans: Any, x: Any, y: Any) -> Any:
         return match(x * g if np.ndim(y) == 1 else np.expand_dims(x, -1) * np.expand_dims(g, -2), y)
     if np.ndim(y) == 1:
         g = np.expand_dims(g, -1)
-        return match(np.squeeze(_t(x) @ g, -1), y)
-    return match(_t(x) @ g, y)
+        return match(np.squeeze(transposed(x) @ g, -1), y)
+    return match(transposed(x) @ g, y)
 
 
 def _dot_left(g: Any, ans: Any, x: Any, y: Any) -> Any:
@@ -113,13 +110,13 @@ def _conjugated(x: Any) -> Any:
 @stands_for(np.vdot)
 def vdot(a: Any, b: Any) -> Any:
     """`numpy.vdot`: the inner product of two arrays as vectors, the first one conjugated."""
-    return np.dot(_conjugated(np.ravel(array_like(a))), np.ravel(array_like(b)))
+    return np.dot(_conjugated(np.ravel(as_array(a))), np.ravel(as_array(b)))
 
 
 @stands_for(np.inner)
 def inner(a: Any, b: Any) -> Any:
     """`numpy.inner`: sums over the last axes of both."""
-    a, b = array_like(a), array_like(b)
+    a, b = as_array(a), as_array(b)
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return a * b
     return np.tensordot(a, b, (-1, -1)) if np.ndim(b) > 2 else np.dot(a, np.transpose(b))
@@ -128,7 +125,7 @@ def inner(a: Any, b: Any) -> Any:
 @stands_for(np.kron)
 def kron(a: Any, b: Any) -> Any:
     """`numpy.kron`: every element of `a` times the whole of `b`, in any number of dimensions."""
-    a, b = array_like(a), array_like(b)
+    a, b = as_array(a), as_array(b)
     ndim = max(np.ndim(a), np.ndim(b))
     long_a, long_b = ((1,) * (ndim - np.ndim(x)) + np.shape(x) for x in (a, b))
     blocks = np.reshape(a, [n for length in long_a for n in (length, 1)])
@@ -141,16 +138,14 @@ def _core(function: Any, expand: Any, drop: int | tuple[int, int], *, conjugated
     """A product of vectors and matrices on the last axes, as a product of matrices."""
 
     def product(x1: Any, x2: Any, /, out: Any = None, *, axis: int = -1) -> Any:
-        x1, x2 = array_like(x1), array_like(x2)
+        x1, x2 = as_array(x1), as_array(x2)
         if axis != -1:
             if function is not np.vecdot:
                 raise TypeError(f"{function.__name__}: axis= needs a single axis of both operands")
             x1, x2 = np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1)
         x1, x2 = expand(_conjugated(x1) if conjugated else x1, x2)
         found = np.squeeze(np.matmul(x1, x2), drop)
-        if out is None:
-            return found if np.ndim(found) else found[()]
-        return written(out[0] if isinstance(out, tuple) else out, found)
+        return delivered(found if np.ndim(found) else found[()], out)
 
     product.__name__ = function.__name__
     stands_for(function)(product)
@@ -192,11 +187,11 @@ def cross(
     """`numpy.cross`: a vector with two components is one in the plane of the first two."""
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = array_like(a), array_like(b)
+    a, b = as_array(a), as_array(b)
     long_a, long_b = np.shape(a)[axisa], np.shape(b)[axisb]
     if not {long_a, long_b} <= _LENGTHS:
         raise ArgumentError(
-            f"cross: vectors of {long_a} and {long_b} components were given; give 3"
+            f"cross: vectors of {long_a} and {long_b} components were given; give 3 of each"
         )
     a, b = _with_three(a, axisa), _with_three(b, axisb)
     if long_a == long_b == 2:

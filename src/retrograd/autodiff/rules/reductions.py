@@ -8,23 +8,23 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
-from retrograd.autodiff.box import REDUCTIONS, as_type
+from retrograd.autodiff.axes import checked_axes, in_front, is_kept
+from retrograd.autodiff.dtypes import cast, is_complex
 from retrograd.autodiff.primitive import (
     REGISTRY,
     Primitive,
+    arrays_of_lists,
     constant,
     linear,
     match,
     rule,
     shape_of,
     stands_for,
-    written,
 )
-from retrograd.autodiff.rules.elementwise import is_complex
 from retrograd.autodiff.trace import Traced, innermost, value_of
-from retrograd.errors import MissingRuleError
+from retrograd.autodiff.ufunc_methods import REDUCTIONS, delivered
+from retrograd.errors import ArgumentError, InterceptionError, MissingRuleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,9 +48,13 @@ class Reduction(Primitive):
         if len(args) > 2 or (kwargs and not self.takes(kwargs)):
             return self._with_options(args, kwargs)
         trace = innermost(args)
-        if trace is None:
+        if trace is not None:
+            return trace.apply(self, args, kwargs)
+        try:
             return self.function(*args, **kwargs)
-        return trace.apply(self, args, kwargs)
+        except InterceptionError:
+            args, kwargs = arrays_of_lists(self.function, args, kwargs)
+            return self(*args, **kwargs)
 
     def _with_options(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if len(args) > 2:
@@ -64,7 +68,7 @@ class Reduction(Primitive):
             if given or isinstance(value, Traced):
                 out = kwargs.pop("out", None)
                 result = function(*args[:2], **kwargs)
-                return result if out is None else written(out, result)
+                return delivered(result, out)
         if isinstance(kwargs.get("where"), Traced):
             kwargs["where"] = value_of(kwargs["where"])
         for name in ("initial", "ddof", "correction"):
@@ -95,7 +99,7 @@ def _by_ufunc(ufunc: np.ufunc) -> Callable[..., Any]:
 _FEW = 1 << 12
 
 
-def _with_axes(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+def with_axes(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """A reduced array with the axes that were reduced, of length 1: it broadcasts against `x`."""
     if axis is None or keepdims:
         return g
@@ -106,9 +110,9 @@ def _with_axes(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return g.reshape(kept) if type(g) is np.ndarray else np.reshape(g, tuple(kept))
 
 
-def _spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+def spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """A reduced array, repeated to the shape of `x`."""
-    g = _with_axes(g, x, axis, keepdims)
+    g = with_axes(g, x, axis, keepdims)
     shape = shape_of(x)
     if isinstance(g, (np.ndarray, np.inexact)) and math.prod(shape) <= _FEW:
         filled = np.empty(shape, g.dtype)
@@ -118,22 +122,13 @@ def _spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes that are reduced; NumPy has checked them."""
     if axis is None:
         return tuple(range(ndim))
     if isinstance(axis, int):
         return (axis % ndim,) if ndim else ()
     axes = axis if isinstance(axis, tuple | list) else (axis,)
     return tuple(operator.index(a) % ndim for a in axes)
-
-
-def checked_axes(axis: Any, ndim: int) -> tuple[int, ...]:
-    """The axes that are reduced, in a function where NumPy does not see them first."""
-    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
-
-
-def is_kept(keepdims: Any) -> bool:
-    """Whether the axes that are reduced stay."""
-    return keepdims is not np._NoValue and bool(keepdims)
 
 
 def _count(x: Any, axis: Any, where: Any = True) -> Any:
@@ -157,7 +152,7 @@ def _uncounted(counts: Any, keepdims: bool, axis: Any) -> Any:
 
 def _sum_vjp(g: Any, ans: Any, x: Any, axis: Any = None, *, dtype: Any = None,
              keepdims: bool = False, initial: Any = 0, where: Any = True) -> Any:  # fmt: skip
-    return match(_chosen(_spread(g, x, axis, keepdims), where), x)
+    return match(_chosen(spread(g, x, axis, keepdims), where), x)
 
 
 def _sum_jvp(
@@ -171,12 +166,12 @@ def _mean_vjp(g: Any, ans: Any, x: Any, axis: Any = None, *, dtype: Any = None,
     counts = _count(x, axis, where)
     if where is not True:
         counts = _uncounted(counts, keepdims, axis)
-    return match(_chosen(_spread(g / counts, x, axis, keepdims), where), x)
+    return match(_chosen(spread(g / counts, x, axis, keepdims), where), x)
 
 
 def _winners(ans: Any, x: Any, axis: Any, keepdims: bool, initial: Any, where: Any) -> Any:
     """Each element's share of an extremum: ties are split evenly, with `initial` too."""
-    won = x == _with_axes(ans, x, axis, keepdims)
+    won = x == with_axes(ans, x, axis, keepdims)
     if where is not True:
         won = won & where
     count = np.add.reduce(won, axis=axis, keepdims=True)
@@ -186,14 +181,16 @@ def _winners(ans: Any, x: Any, axis: Any, keepdims: bool, initial: Any, where: A
     return won.astype(ans.dtype) / np.maximum(count, 1).astype(ans.dtype)
 
 
-def _extremum_vjp(g: Any, ans: Any, x: Any, axis: Any = None, *, keepdims: bool = False,
-                  initial: Any = None, where: Any = True) -> Any:  # fmt: skip
+def extremum_vjp(g: Any, ans: Any, x: Any, axis: Any = None, *, keepdims: bool = False,
+                 initial: Any = None, where: Any = True) -> Any:  # fmt: skip
+    """The cotangent goes to the elements that are the extremum."""
     share = _winners(ans, x, axis, keepdims, initial, where)
-    return match(_with_axes(g, x, axis, keepdims) * share, x)
+    return match(with_axes(g, x, axis, keepdims) * share, x)
 
 
-def _extremum_jvp(d: Any, ans: Any, x: Any, axis: Any = None, *, keepdims: bool = False,
-                  initial: Any = None, where: Any = True) -> Any:  # fmt: skip
+def extremum_jvp(d: Any, ans: Any, x: Any, axis: Any = None, *, keepdims: bool = False,
+                 initial: Any = None, where: Any = True) -> Any:  # fmt: skip
+    """The tangent of the elements that are the extremum."""
     share = _winners(ans, x, axis, keepdims, initial, where)
     return np.sum(d * share, axis=axis, keepdims=keepdims)
 
@@ -202,11 +199,9 @@ def _others(x: Any, axis: Any) -> Any:
     """The product of all other elements, also where some are zero."""
     shape = shape_of(x)
     axes = _axes(axis, len(shape))
-    first = tuple(range(len(axes)))
-    front = np.moveaxis(x, axes, first)
-    lead, rest = shape_of(front)[: len(axes)], shape_of(front)[len(axes) :]
-    others = _others_in_front(np.reshape(front, (math.prod(lead), *rest)))
-    return np.moveaxis(np.reshape(others, lead + rest), first, axes)
+    others = _others_in_front(in_front(x, axes))
+    apart = (*(shape[a] for a in axes), *shape_of(others)[1:])
+    return np.moveaxis(np.reshape(others, apart), tuple(range(len(axes))), axes)
 
 
 def _others_in_front(x: Any) -> Any:
@@ -224,7 +219,7 @@ def _others_in_front(x: Any) -> Any:
 
 def _prod_factor(x: Any, axis: Any, dtype: Any, initial: Any, where: Any) -> Any:
     """The derivative of a product with respect to each element."""
-    x = x if dtype is None else as_type(x, dtype)
+    x = cast(x, dtype)
     others = _others(x if where is True else np.where(where, x, 1), axis)
     return _chosen(others if initial is None else others * initial, where)
 
@@ -232,14 +227,13 @@ def _prod_factor(x: Any, axis: Any, dtype: Any, initial: Any, where: Any) -> Any
 def _prod_vjp(g: Any, ans: Any, x: Any, axis: Any = None, *, dtype: Any = None,
               keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:  # fmt: skip
     factor = _prod_factor(x, axis, dtype, initial, where)
-    return match(_spread(g, x, axis, keepdims) * factor, x)
+    return match(spread(g, x, axis, keepdims) * factor, x)
 
 
 def _prod_jvp(d: Any, ans: Any, x: Any, axis: Any = None, *, dtype: Any = None,
               keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:  # fmt: skip
     factor = _prod_factor(x, axis, dtype, initial, where)
-    d = d if dtype is None else as_type(d, dtype)
-    return np.sum(d * factor, axis=axis, keepdims=keepdims)
+    return np.sum(cast(d, dtype) * factor, axis=axis, keepdims=keepdims)
 
 
 def _var_factor(x: Any, axis: Any, ddof: Any, correction: Any, dtype: Any, where: Any) -> Any:
@@ -258,7 +252,7 @@ def _in_real_dtype(x: Any, dtype: Any) -> Any:
             f"var, std: no derivative rule covers dtype={np.dtype(dtype)} with complex numbers. "
             "Convert the array first: np.var(x.astype(dtype))."
         )
-    return as_type(x, dtype)
+    return cast(x, dtype)
 
 
 def _degrees_of_freedom(x: Any, axis: Any, ddof: Any, where: Any) -> Any:
@@ -272,7 +266,7 @@ def _var_vjp(g: Any, ans: Any, x: Any, axis: Any = None, *, dtype: Any = None, d
              keepdims: bool = False, where: Any = True, mean: Any = None, correction: Any = None
              ) -> Any:  # fmt: skip
     factor = _var_factor(x, axis, ddof, correction, dtype, where)
-    return match(_spread(g, x, axis, keepdims) * factor, x)
+    return match(spread(g, x, axis, keepdims) * factor, x)
 
 
 def _var_jvp(d: Any, ans: Any, x: Any, axis: Any = None, *, dtype: Any = None, ddof: Any = 0,
@@ -312,7 +306,7 @@ def _prod_from(x: Any, axis: Any = None, *, initial: Any, **options: Any) -> Any
     return product * initial.astype(product.dtype)
 
 
-def _extremum_from(extremum: Any, worst: float) -> Callable[..., Any]:
+def extremum_from(extremum: Any, worst: float) -> Callable[..., Any]:
     """An extremum with a traced `initial`: one more element of every reduction."""
 
     def function(
@@ -322,10 +316,8 @@ def _extremum_from(extremum: Any, worst: float) -> Callable[..., Any]:
         shape = shape_of(x)
         axes = checked_axes(axis, len(shape))
         rest = tuple(n for i, n in enumerate(shape) if i not in axes)
-        lead = math.prod(shape[i] for i in axes)
-        rows = np.reshape(np.moveaxis(x, axes, range(len(axes))), (lead, *rest))
         first = np.broadcast_to(initial.astype(x.dtype), (1, *rest))
-        found = extremum(np.concatenate([rows, first]), axis=0)
+        found = extremum(np.concatenate([in_front(x, axes), first]), axis=0)
         return np.expand_dims(found, tuple(sorted(axes))) if keepdims else found
 
     return function
@@ -359,7 +351,7 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = np._NoValue) 
     """`numpy.ptp`: the maximum less the minimum."""
     kept = is_kept(keepdims)
     result = np.max(a, axis=axis, keepdims=kept) - np.min(a, axis=axis, keepdims=kept)
-    return result if out is None else written(out, result)
+    return delivered(result, out)
 
 
 @stands_for(np.average)
@@ -376,10 +368,11 @@ def average(
         weights = _weights_for(weights, a, axis)
         total = np.sum(weights, axis=axis, keepdims=kept)
         if np.any(total == 0):
-            raise ZeroDivisionError("Weights sum to zero, can't be normalized")
+            raise ZeroDivisionError(
+                "average: the weights sum to zero; give others, whose sum can be divided by"
+            )
         mean = np.sum(a * weights, axis=axis, keepdims=kept) / total
-        total = np.broadcast_to(total, shape_of(mean))
-        total = total if total.dtype == mean.dtype else total.astype(mean.dtype)
+        total = cast(np.broadcast_to(total, shape_of(mean)), mean.dtype)
     return (mean, total) if returned else mean
 
 
@@ -389,11 +382,15 @@ def _weights_for(weights: Any, a: Any, axis: Any) -> Any:
     if shape_of(weights) == shape:
         return weights if isinstance(weights, Traced) else np.asarray(weights)
     if axis is None:
-        raise TypeError("Axis must be specified when shapes of a and weights differ.")
+        raise TypeError(
+            f"average: weights of shape {np.shape(weights)} were given for an array of shape "
+            f"{shape}; give axis=, which says where they belong"
+        )
     axes = _axes(axis, len(shape))
     if np.shape(weights) != tuple(shape[i] for i in axes):
-        raise ValueError(
-            "Shape of weights must be consistent with shape of a along specified axis."
+        raise ArgumentError(
+            f"average: weights of shape {np.shape(weights)} were given for axis={axis} of an array "
+            f"of shape {shape}; give one weight for each place along those axes"
         )
     ordered = np.transpose(weights, np.argsort(axes))
     placed = np.reshape(ordered, [n if i in axes else 1 for i, n in enumerate(shape)])
@@ -402,8 +399,8 @@ def _weights_for(weights: Any, a: Any, axis: Any) -> Any:
 
 reduction(np.sum, initial=_sum_from)
 reduction(np.prod, initial=_prod_from)
-reduction(np.max, initial=_extremum_from(np.max, -math.inf))
-reduction(np.min, initial=_extremum_from(np.min, math.inf))
+reduction(np.max, initial=extremum_from(np.max, -math.inf))
+reduction(np.min, initial=extremum_from(np.min, math.inf))
 reduction(np.mean)
 reduction(np.var, mean=_var_about)
 reduction(np.std, mean=_std_about)
@@ -411,8 +408,8 @@ reduction(np.std, mean=_std_about)
 # Sums and means read nothing of their argument but its shape.
 rule(np.sum, [_sum_vjp], [_sum_jvp], reads=[frozenset()])
 linear(np.mean, _mean_vjp)
-rule(np.max, [_extremum_vjp], [_extremum_jvp])
-rule(np.min, [_extremum_vjp], [_extremum_jvp])
+rule(np.max, [extremum_vjp], [extremum_jvp])
+rule(np.min, [extremum_vjp], [extremum_jvp])
 rule(np.prod, [_prod_vjp], [_prod_jvp])
 rule(np.var, [_var_vjp], [_var_jvp])
 rule(np.std, [_std_vjp], [_std_jvp])

@@ -45,7 +45,7 @@ def _untransposed(g: Any, axes: Any = None) -> Any:
 
 
 def _refused(base: Any, new: Any, *args: Any, **kwargs: Any) -> Any:
-    raise ValueError(
+    raise ArgumentError(
         "assignment destination is read-only: broadcast_to shows one element in many places; "
         "write to its copy"
     )

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from retrograd.autodiff.axes import along_axis, checked_axes, is_kept
+from retrograd.autodiff.dtypes import is_complex
 from retrograd.autodiff.primitive import (
     constant,
     linear,
@@ -18,23 +20,20 @@ from retrograd.autodiff.primitive import (
     primitive_for,
     shape_of,
     stands_for,
-    written,
 )
-from retrograd.autodiff.rules.elementwise import is_complex
-from retrograd.autodiff.rules.reductions import checked_axes, is_kept
 from retrograd.autodiff.trace import Traced, value_of
+from retrograd.autodiff.ufunc_methods import delivered
 from retrograd.errors import MissingRuleError
 
 
 def _permuted(x: Any, order: Any, inverse: Any) -> Any:
     """The elements along the last axis in another order."""
-    return x[along(order)]
+    return x[_at(order)]
 
 
-def along(places: Any) -> tuple[Any, ...]:
+def _at(places: Any) -> tuple[Any, ...]:
     """The index that takes the elements at these places along the last axis."""
-    lead = np.indices(places.shape[:-1], sparse=True)
-    return (*(np.expand_dims(i, -1) for i in lead), places)
+    return along_axis(places, places, -1)
 
 
 permuted = primitive_for(_permuted)
@@ -44,14 +43,14 @@ linear(_permuted, lambda g, ans, x, order, inverse: permuted(g, inverse, order))
 def _inverse(order: Any) -> Any:
     """The permutation back."""
     inverse = np.empty_like(order)
-    inverse[along(order)] = np.arange(order.shape[-1])
+    inverse[_at(order)] = np.arange(order.shape[-1])
     return inverse
 
 
 def _order(rows: Any) -> Any:
     """The places of the elements in ascending order; equal ones in the order that they have."""
     order = np.argsort(rows, axis=-1)  # several times as fast as a stable sort
-    ranked = rows[along(order)]
+    ranked = rows[_at(order)]
     tied = (ranked[..., 1:] == ranked[..., :-1]).any()
     return np.argsort(rows, axis=-1, kind="stable") if tied else order
 
@@ -77,7 +76,7 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect"
 
     def places(rows: Any) -> Any:
         after = _order(np.partition(rows, kth, axis=-1, kind=kind))
-        return _order(rows)[along(_inverse(after))]
+        return _order(rows)[_at(_inverse(after))]
 
     return _sorted_along(a, axis, places)
 
@@ -157,7 +156,7 @@ def _ranked(rows: Any, ranks: Any) -> Any:
     distinct = np.unique(ranks)
     few = distinct.size <= _FEW
     order = np.argpartition(plain, distinct, axis=-1) if few else _order(plain)
-    return rows[along(order[along(ranks)])]
+    return rows[_at(order[_at(ranks)])]
 
 
 # Ranks that the methods of `numpy.quantile` interpolate at are (n + a) q + b, within the row;
@@ -253,7 +252,7 @@ def _quantile_function(original: Any, per: int, *, skip_nan: bool) -> None:
         given = np.zeros(1, plain_array(a).dtype)
         dtype = np.quantile(given, value_of(share), method=method).dtype  # type: ignore[call-overload]
         result = _quantiles(a, share, axis, method, is_kept(keepdims), dtype, skip_nan=skip_nan)
-        return result if out is None else written(out, result)
+        return delivered(result, out)
 
     quantile.__name__ = original.__name__
     quantile.__doc__ = f"`numpy.{original.__name__}`; of equal elements one has the derivative."
@@ -267,7 +266,7 @@ def _median_function(original: Any, *, skip_nan: bool) -> None:
     ) -> Any:  # fmt: skip
         dtype = plain_array(a).dtype
         result = _quantiles(a, 0.5, axis, "linear", is_kept(keepdims), dtype, skip_nan=skip_nan)
-        return result if out is None else written(out, result)
+        return delivered(result, out)
 
     median.__name__ = original.__name__
     median.__doc__ = f"`numpy.{original.__name__}`; of equal elements one has the derivative."

@@ -1,4 +1,4 @@
-"""Special functions."""
+"""Logarithms of sums of exponentials: softmax weights, and `logaddexp.reduce`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from retrograd.autodiff.box import REDUCTIONS
-from retrograd.autodiff.primitive import primitive_for, rule, written
-from retrograd.autodiff.rules.elementwise import _log_weight
-from retrograd.autodiff.rules.reductions import _spread
+from retrograd.autodiff.dtypes import cast
+from retrograd.autodiff.primitive import primitive_for, rule
+from retrograd.autodiff.rules.elementwise import log_weight
+from retrograd.autodiff.rules.reductions import spread
+from retrograd.autodiff.ufunc_methods import REDUCTIONS, delivered
 
 
 def _logsumexp(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
@@ -24,12 +25,12 @@ def _logsumexp(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 def _weights(ans: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """exp(x - logsumexp(x)): the softmax, and zeros where everything is -inf."""
     if axis is not None and not keepdims:
-        ans = _spread(ans, x, axis, keepdims) if np.ndim(axis) else np.expand_dims(ans, axis)
-    return _log_weight(ans, x)
+        ans = spread(ans, x, axis, keepdims) if np.ndim(axis) else np.expand_dims(ans, axis)
+    return log_weight(ans, x)
 
 
 def _logsumexp_vjp(g: Any, ans: Any, x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return _spread(g, x, axis, keepdims) * _weights(ans, x, axis, keepdims)
+    return spread(g, x, axis, keepdims) * _weights(ans, x, axis, keepdims)
 
 
 def _logsumexp_jvp(d: Any, ans: Any, x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
@@ -45,11 +46,11 @@ def _logaddexp_reduce(
     initial: Any = None, where: Any = True,
 ) -> Any:  # fmt: skip
     """`numpy.logaddexp.reduce`."""
-    x = x if dtype is None else x.astype(dtype)
+    x = cast(x, dtype)
     x = x if where is True else np.where(where, x, -np.inf)
     total = logsumexp(x, axis, keepdims=keepdims)
     total = total if initial is None else np.logaddexp(total, initial)
-    return total if out is None else written(out, total)
+    return delivered(total, out)
 
 
 REDUCTIONS[np.logaddexp] = _logaddexp_reduce

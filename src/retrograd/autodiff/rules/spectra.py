@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from retrograd.autodiff.dtypes import is_complex
 from retrograd.autodiff.primitive import Primitive, match, plain_array, rule, shape_of, stands_for
-from retrograd.autodiff.rules.elementwise import is_complex
 from retrograd.autodiff.rules.linalg import solve_matrices
 from retrograd.autodiff.rules.matrix_parts import (
     adjoint,

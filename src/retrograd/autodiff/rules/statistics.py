@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from retrograd.autodiff.axes import on_axis
 from retrograd.autodiff.primitive import Primitive, linear, match, plain_array, stands_for
-from retrograd.autodiff.rules.calculus import as_array, on_axis
+from retrograd.autodiff.rules.joining import as_array
 from retrograd.autodiff.trace import Traced, value_of
-from retrograd.errors import MissingRuleError
+from retrograd.errors import ArgumentError, MissingRuleError
 
 
 @stands_for(np.cov)
@@ -30,7 +31,7 @@ def cov(
         mean = np.sum(x * weights, axis=1, keepdims=True) / total
         degrees = total if ddof == 0 else total - ddof * _correction(weights, aweights, total)
     if value_of(degrees) <= 0:
-        raise ValueError(
+        raise ArgumentError(
             f"cov: {value_of(degrees)} degrees of freedom are left; give more observations, or a "
             "smaller ddof"
         )
@@ -54,7 +55,7 @@ def _observations(m: Any, y: Any, rowvar: bool, dtype: Any) -> Any:
 def _rows(m: Any, by_row: bool) -> Any:
     m = as_array(m)
     if np.ndim(m) > 2:
-        raise ValueError(f"cov: an array of {np.ndim(m)} dimensions was given; give 1 or 2")
+        raise ArgumentError(f"cov: an array of {np.ndim(m)} dimensions was given; give 1 or 2")
     m = np.reshape(m, (1, -1)) if np.ndim(m) < 2 else m
     return m if by_row else np.transpose(m)
 
@@ -113,8 +114,9 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     if weights.dtype.kind == "c":
         raise TypeError("bincount: the weights are complex; count real and imaginary parts apart")
     if np.shape(weights) != x.shape:
-        raise ValueError(
-            f"bincount: the weights have shape {np.shape(weights)}, the numbers {x.shape}"
+        raise ArgumentError(
+            f"bincount: the weights have shape {np.shape(weights)}, the numbers {x.shape}; give "
+            "one weight a number"
         )
     return counted(weights, x, len(np.bincount(x, minlength=minlength)))
 
@@ -181,8 +183,9 @@ def _summed(weights: Any, places: Any, shape: tuple[int, ...], bins: tuple[int, 
     if weights is None:
         return np.bincount(flat, minlength=math.prod(around)).reshape(around)[core]
     if np.shape(weights) != shape:
-        raise ValueError(
-            f"histogram: the weights have shape {np.shape(weights)}, the values {shape}"
+        raise ArgumentError(
+            f"histogram: the weights have shape {np.shape(weights)}, the values {shape}; give one "
+            "weight a value"
         )
     sums = counted(np.ravel(weights), flat, math.prod(around))
     return np.reshape(sums, around)[core].astype(weights.dtype)
@@ -198,9 +201,9 @@ def histogramdd(
     bins = [bins] * len(columns) if number else list(bins)
     ranges = [None] * len(columns) if range is None else list(range)
     if not len(bins) == len(ranges) == len(columns):
-        raise ValueError(
+        raise ArgumentError(
             f"histogramdd: {len(bins)} bins and {len(ranges)} ranges were given for "
-            f"{len(columns)} dimensions"
+            f"{len(columns)} dimensions; give as many of each"
         )
     edges = [
         histogram_bin_edges(column if column.dtype.kind == "f" else column.astype(float), b, r)

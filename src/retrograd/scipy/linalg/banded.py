@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import scipy.linalg as sl
 
+from retrograd.autodiff.dtypes import floats
 from retrograd.autodiff.primitive import Primitive, match, rule, shape_of, stands_for
-from retrograd.autodiff.rules.matrix_parts import floats
 
 
 def _shifted(x: Any, k: int) -> Any:

@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 import scipy.linalg as sl
 
+from retrograd.autodiff.dtypes import floats, in_double, is_complex
 from retrograd.autodiff.primitive import Primitive, match, rule, shape_of, stands_for
-from retrograd.autodiff.rules.elementwise import is_complex
 from retrograd.autodiff.rules.linalg import pinv_of
 from retrograd.autodiff.rules.matrix_parts import (
     adjoint,
-    floats,
-    in_double,
     lower_part,
     read_as_hermitian,
     transposed,

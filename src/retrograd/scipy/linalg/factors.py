@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import scipy.linalg as sl
 
+from retrograd.autodiff.dtypes import floats
 from retrograd.autodiff.primitive import Primitive, rule, shape_of, stands_for
 from retrograd.autodiff.rules.decompositions import qr_factors
 from retrograd.autodiff.rules.matrix_parts import (
     adjoint,
     check_full_rank,
     diagonal_of,
-    floats,
     hermitian_part,
     identity,
     lower_part,
@@ -22,7 +22,7 @@ from retrograd.autodiff.rules.matrix_parts import (
 )
 from retrograd.autodiff.rules.spectra import mixing, rotation, svd_jvp
 from retrograd.autodiff.trace import value_of
-from retrograd.errors import MissingRuleError
+from retrograd.errors import ArgumentError, MissingRuleError
 from retrograd.scipy.linalg.equations import solve_triangular, sylvester
 
 la = np.linalg
@@ -344,7 +344,7 @@ _polar_factors = rule(Primitive(_polar, outputs=True), jvps=[_polar_jvp])
 def polar(a: Any, side: str = "right") -> tuple[Any, Any]:
     """`scipy.linalg.polar`, of matrices whose rank is that of the positive factor's size."""
     if side not in ("left", "right"):
-        raise ValueError(f"polar: side={side!r} was given; it is 'right' or 'left'")
+        raise ArgumentError(f"polar: side={side!r} was given; it is 'right' or 'left'")
     rows, columns = shape_of(a)[-2:] if side == "right" else shape_of(a)[:-3:-1]
     if rows < columns:
         raise MissingRuleError(

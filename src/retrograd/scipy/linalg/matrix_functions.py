@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import scipy.linalg as sl
 
+from retrograd.autodiff.dtypes import in_double
 from retrograd.autodiff.primitive import Primitive, match, rule, shape_of, stands_for
-from retrograd.autodiff.rules.matrix_parts import check_full_rank, floats, in_double, transposed
+from retrograd.autodiff.rules.matrix_parts import check_full_rank, transposed
 from retrograd.autodiff.trace import value_of
 from retrograd.scipy.linalg.equations import sylvester
 
@@ -69,7 +70,7 @@ def expm_frechet(
     A: Any, E: Any, method: Any = None, compute_expm: bool = True, check_finite: bool = True
 ) -> Any:
     """`scipy.linalg.expm_frechet`, which SciPy calculates in double precision."""
-    A, E = in_double(floats(A)), in_double(floats(E))
+    A, E = in_double(A), in_double(E)
     derivative = _frechet(_expm, A, E)
     return (_expm(A), derivative) if compute_expm else derivative
 

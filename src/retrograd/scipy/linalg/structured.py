@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import scipy.linalg as sl
 
+from retrograd.autodiff.dtypes import floats, in_double
 from retrograd.autodiff.primitive import shape_of, stands_for
-from retrograd.autodiff.rules.matrix_parts import floats, in_double
 from retrograd.errors import MissingRuleError
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse
 
 from retrograd.autodiff.dropin import drop_in
-from retrograd.autodiff.rules.calculus import as_array
+from retrograd.autodiff.rules.joining import as_array
 from retrograd.errors import ArgumentError
 from retrograd.scipy.sparse import linalg as linalg
 from retrograd.scipy.sparse.products import as_rows, pattern_of, product

@@ -10,7 +10,7 @@ import scipy.sparse.linalg
 
 from retrograd.autodiff.dropin import drop_in
 from retrograd.autodiff.primitive import stands_for
-from retrograd.autodiff.rules.calculus import as_array
+from retrograd.autodiff.rules.joining import as_array
 from retrograd.errors import ArgumentError
 from retrograd.scipy.sparse.products import Pattern, as_rows, pattern_of, solved
 

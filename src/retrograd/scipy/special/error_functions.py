@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from retrograd.autodiff.rules.elementwise import is_complex
+from retrograd.autodiff.dtypes import is_complex
 from retrograd.scipy.special.partials import by_place, plain, special
 
 __all__ = ["log_ndtr_slope"]

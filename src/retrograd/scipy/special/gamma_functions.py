@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
+from retrograd.autodiff.dtypes import is_complex
 from retrograd.autodiff.primitive import constant, primitive_for, stands_for
-from retrograd.autodiff.rules.elementwise import is_complex
 from retrograd.errors import MissingRuleError
 from retrograd.scipy.special.partials import by_place, plain, refused, special
 

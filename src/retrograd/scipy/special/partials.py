@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retrograd.autodiff.dtypes import is_complex
 from retrograd.autodiff.primitive import REGISTRY, Primitive, elementwise, match, plain_array, rule
-from retrograd.autodiff.rules.elementwise import is_complex
 from retrograd.autodiff.trace import value_of
 from retrograd.errors import MissingRuleError
 

@@ -28,7 +28,6 @@ assert special  # registers the rules of the functions below
 _ROOT_2 = math.sqrt(2)
 _LOG_2PI = math.log(2 * math.pi)
 _DENSITIES = ("pdf", "logpdf")
-_DISTRIBUTIONS = ("cdf", "logcdf", "sf", "logsf")
 _QUANTILES = ("ppf", "isf")
 
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.stats
 
+from retrograd.autodiff.dtypes import cast
 from retrograd.autodiff.primitive import REGISTRY, has_traced, on_plain, stands_for
+from retrograd.autodiff.rules.joining import as_array
 from retrograd.autodiff.trace import Traced, value_of
 from retrograd.errors import MissingRuleError
 
@@ -178,9 +180,7 @@ def register(
 
 def _array(x: Any) -> Any:
     """Lists as arrays; Python's numbers stay as they are, so that they do not promote."""
-    if not isinstance(x, list | tuple):
-        return x
-    return REGISTRY[np.array](x) if has_traced(x) else np.asarray(x)
+    return as_array(x) if isinstance(x, list | tuple) else x
 
 
 def where_regular(
@@ -200,18 +200,14 @@ def where_regular(
     plain = [value_of(x) for x in arguments]
     dtype = np.result_type(*plain, 0.0)  # formulas of Python's numbers alone are double
     if np.all(regular):
-        return _cast(formula(*arguments), dtype)
+        return cast(formula(*arguments), dtype)
     some = np.any(regular)
     safe = [
         x if some and isinstance(x, int | float) else np.where(regular, x, at)
         for x, at in zip(arguments, interior, strict=True)
     ]
-    found = np.where(regular, _cast(formula(*safe), dtype), np.asarray(value).astype(dtype))
+    found = np.where(regular, cast(formula(*safe), dtype), np.asarray(value).astype(dtype))
     unknown = np.isnan(value)
     if not np.any(unknown):
         return found
     return found + sum(np.where(unknown, np.nan, 0).astype(dtype) * x for x in arguments)
-
-
-def _cast(x: Any, dtype: np.dtype[Any]) -> Any:
-    return x if x.dtype == dtype else x.astype(dtype)

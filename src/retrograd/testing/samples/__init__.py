@@ -15,8 +15,8 @@ __all__ = ["Sample", "Samples", "samples"]
 
 _NUMPY = (
     "calculus", "convolution", "cumulative", "diagonals", "einsum", "elementwise", "fft",
-    "indexing", "joining", "lengths", "linalg", "nans", "padding", "piecewise", "polynomials", "products",
-    "reductions", "shapes", "sorting", "statistics",
+    "indexing", "joining", "lengths", "linalg", "nans", "padding", "piecewise", "polynomials",
+    "products", "reductions", "shapes", "sorting", "statistics",
 )  # fmt: skip
 _SCIPY: tuple[str, ...] = (
     "scipy_fft", "scipy_integrate", "scipy_linalg", "scipy_ndimage", "scipy_optimize",

@@ -1,11 +1,12 @@
-"""Samples of rules/elementwise.py."""
+"""Samples of rules/elementwise.py and rules/choices.py."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from retrograd.autodiff.box import as_type
-from retrograd.autodiff.rules.elementwise import bounded, choose, fraction, tanh_slope
+from retrograd.autodiff.rules.choices import bounded, choose
+from retrograd.autodiff.rules.elementwise import fraction, tanh_slope
 from retrograd.testing.samples.sample import (
     MASK,
     MATRIX,

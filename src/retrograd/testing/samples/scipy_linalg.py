@@ -63,7 +63,6 @@ _BANDS = array(4, 5) + np.array([0.0, 0.0, 4.0, 0.0])[:, None]
 _HERMITIAN_BANDS = array(3, 5) * 0.5
 # A matrix whose eigenvalues keep away from the cuts and poles of the functions.
 _TAME = np.array([[1.2, 0.3, -0.2], [0.1, 1.5, 0.25], [-0.15, 0.2, 0.9]])
-_STABLE = -SQUARE
 _PIVOTS = sl.lu_factor(SKEW)[1]
 
 SAMPLES: Samples = {
