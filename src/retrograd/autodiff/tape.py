@@ -79,11 +79,8 @@ class Tape(Trace):
             plan = primitive.plans.get(traced) or primitive.plan(traced, len(args))
         if plain:
             self._keep_plain(primitive, values, parents, plan)
-        if kwargs:
-            kwargs = {
-                name: value if type(value) in _IMMUTABLE else keep(value, self.locked)
-                for name, value in kwargs.items()
-            }
+        if kwargs and not _IMMUTABLE.issuperset(map(type, kwargs.values())):
+            kwargs = {name: keep(value, self.locked) for name, value in kwargs.items()}
         # On the first level there is no outer trace to ask.
         evaluate = primitive.evaluate if self.level == 1 else primitive
         ans = evaluate(*values, **kwargs) if kwargs else evaluate(*values)

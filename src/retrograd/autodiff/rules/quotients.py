@@ -48,6 +48,8 @@ def _quotient(t: Any, numerator: Any, denominator: Any) -> Any:
     So nothing comes back, rather than 0 times infinity or NaN, from where a function is not used,
     as in `np.where(x > 0, np.sqrt(x), 0)`.
     """
+    if type(denominator) in (int, float) and abs(denominator) > 0:  # most divisors are numbers
+        return _divided(t, numerator, denominator)
     if _is_regular(t, denominator):
         return _divided(t, numerator, denominator)
     known = value_of(denominator)
