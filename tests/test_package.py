@@ -89,3 +89,37 @@ def test_train_stays_the_function_when_its_room_is_imported():
     import retrograd.training
 
     assert callable(retrograd.train)
+
+
+# What no extra brings is not asked for: the engine, training and the command line's main job.
+WITHOUT_EXTRAS = """
+import sys
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] not in {"scipy", "jax", "torch", "autograd"}:
+            return self.finder.find_spec(name, path, target)
+sys.meta_path[:] = map(Without, sys.meta_path)
+import numpy as np
+import retrograd as rg
+import retrograd.numpy as rnp
+import retrograd.experiments.learned_schedule
+import retrograd.cli.commands
+import retrograd.compat.autograd.numpy
+assert rg.grad(lambda x: rnp.sum(rnp.tanh(x) ** 2))(np.zeros(3)).shape == (3,)
+assert rg.train and rg.testing.check_grads and rg.extend.primitive
+try:
+    rg.compile(np.tanh)(np.ones(2))
+except rg.errors.CompilationError as error:
+    assert "retrograd[jax]" in str(error)
+else:
+    raise AssertionError("compiled without JAX")
+"""
+
+
+def test_the_core_needs_no_extra_but_the_command_lines():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_EXTRAS], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -11,7 +11,7 @@ from numpy.random import Generator, Philox
 from numpy.typing import NDArray
 
 import retrograd.numpy as np
-from retrograd.scipy.special import logsumexp
+from retrograd.autodiff.rules.special import logsumexp
 
 __all__ = [
     "cross_entropy",
