@@ -42,27 +42,28 @@ _OPERATOR = (
 def of_a_number() -> tuple[str, str]:
     """What made a plain number of a traced value, and the cure."""
     frame = _asking()
-    scipy = _scipy_at(frame)
-    if scipy is not None:
-        return scipy
     instruction = _instruction(frame)
-    if instruction.startswith("STORE_S"):
-        return _ASSIGNMENT
-    return _FORMAT if instruction == "BINARY_OP %" else _NUMBER
+    otherwise = _FORMAT if instruction == "BINARY_OP %" else _NUMBER
+    return _scipy_or_assignment(frame, instruction) or otherwise
 
 
 def of_an_array() -> tuple[str, str]:
     """What made a plain array of a traced value, or of a list with one, and the cure."""
     frame = _asking()
+    instruction = _instruction(frame)
+    if instruction in ("BINARY_SUBSCR", "BINARY_OP []"):  # the latter since Python 3.14
+        otherwise = _INDEX
+    else:
+        otherwise = _OPERATOR if instruction.startswith("BINARY") else _ARRAY
+    return _scipy_or_assignment(frame, instruction) or otherwise
+
+
+def _scipy_or_assignment(frame: FrameType | None, instruction: str) -> tuple[str, str] | None:
+    """What may make a number as well as an array: SciPy's code, or `a[i] = x`."""
     scipy = _scipy_at(frame)
     if scipy is not None:
         return scipy
-    instruction = _instruction(frame)
-    if instruction.startswith("STORE_S"):
-        return _ASSIGNMENT
-    if instruction in ("BINARY_SUBSCR", "BINARY_OP []"):  # the latter since Python 3.14
-        return _INDEX
-    return _OPERATOR if instruction.startswith("BINARY") else _ARRAY
+    return _ASSIGNMENT if instruction.startswith("STORE_S") else None
 
 
 def _asking() -> FrameType | None:
