@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import operator
 import weakref
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,6 +48,9 @@ def _as_type(x: Any, dtype: Any) -> Any:
 def _read_at(x: Any, places: Any) -> Any:
     return x.take(places)
 
+
+# Held while a list of views changes.
+_showing = Lock()
 
 set_item = primitive_for(_set_item)
 read_at = primitive_for(_read_at)
@@ -97,13 +101,14 @@ class Box(Face):
 
     def show(self, view: View) -> None:
         """Note a view, which is to look again when this changes."""
-        views = getattr(self, "views", None)
-        if views is None:
-            self.views = [weakref.ref(view)]
-            return
-        views.append(weakref.ref(view))
-        if len(views) & (len(views) - 1) == 0:  # at powers of two: let go of those that are gone
-            views[:] = [reference for reference in views if reference() is not None]
+        with _showing:  # threads may show parts of one box at a time
+            views = getattr(self, "views", None)
+            if views is None:
+                self.views = [weakref.ref(view)]
+                return
+            views.append(weakref.ref(view))
+            if len(views) & (len(views) - 1) == 0:  # at powers of two: let go of what is gone
+                views[:] = [reference for reference in views if reference() is not None]
 
     def tell_views(self) -> None:
         """Let the views that are still alive, and their views, take the new value."""
