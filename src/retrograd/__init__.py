@@ -40,8 +40,29 @@ if TYPE_CHECKING:
         vector_jacobian_product,
         vjp,
     )
-    from retrograd.optimizers import Adam, Momentum, per_leaf, per_step
-    from retrograd.training import Certificate, Diagnostics, train, train_in_floats
+    from retrograd.optimizers import (
+        SGD,
+        Adam,
+        AdamW,
+        Adamax,
+        Averaged,
+        ClippedByNorm,
+        ClippedByValue,
+        CoupledDecay,
+        DecoupledDecay,
+        Lion,
+        Momentum,
+        Muon,
+        NAdam,
+        Nesterov,
+        Polyak,
+        RMSprop,
+        Signum,
+        per_leaf,
+        per_step,
+        schedules,
+    )
+    from retrograd.training import Certificate, Diagnostics, iterate, train, train_in_floats
     from retrograd.xla import compile
 
 # Loaded at first use, so that the command line's --help stays instant.
@@ -52,8 +73,11 @@ _HOMES = {
         "value_of vector_jacobian_product vjp"
     ),
     "retrograd.adjoints": "Reversible Stored",
-    "retrograd.optimizers": "Adam Momentum per_leaf per_step",
-    "retrograd.training": "Certificate Diagnostics train train_in_floats",
+    "retrograd.optimizers": (
+        "SGD Adam AdamW Adamax Averaged ClippedByNorm ClippedByValue CoupledDecay DecoupledDecay "
+        "Lion Momentum Muon NAdam Nesterov Polyak RMSprop Signum per_leaf per_step schedules"
+    ),
+    "retrograd.training": "Certificate Diagnostics iterate train train_in_floats",
     "retrograd.xla": "compile",
 }
 _MODULES = ("compat", "data", "errors", "extend", "numpy", "scipy", "study", "testing")
@@ -61,10 +85,25 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
     "Adam",
+    "AdamW",
+    "Adamax",
+    "Averaged",
     "Certificate",
+    "ClippedByNorm",
+    "ClippedByValue",
+    "CoupledDecay",
+    "DecoupledDecay",
     "Diagnostics",
+    "Lion",
     "Momentum",
+    "Muon",
+    "NAdam",
+    "Nesterov",
+    "Polyak",
+    "RMSprop",
     "Reversible",
+    "SGD",
+    "Signum",
     "Stored",
     "checkpoint",
     "compile",
@@ -77,11 +116,13 @@ __all__ = [
     "hessian",
     "holomorphic_grad",
     "hvp",
+    "iterate",
     "jacobian",
     "jvp",
     "linearize",
     "per_leaf",
     "per_step",
+    "schedules",
     "tensor_jacobian_product",
     "train",
     "train_in_floats",

@@ -12,7 +12,8 @@ import retrograd.data
 
 
 def test_public_names() -> None:
-    assert sorted(retrograd.data.__all__) == ["Dataset", "Split", "load", "minibatch", "one_hot"]
+    names = ["Dataset", "Split", "Spool", "load", "minibatch", "one_hot"]
+    assert sorted(retrograd.data.__all__) == names
 
 
 @pytest.mark.parametrize("name", retrograd.data.__all__)

@@ -34,7 +34,7 @@ def test_statements_name_slots_that_there_are() -> None:
         Program(("v",), (add("v", "u", "rate"),))
 
 
-@pytest.mark.parametrize("name", ["v", "weights", "gradient", "step", "root"])
+@pytest.mark.parametrize("name", ["v", "weights", "gradient", "root", "xp", "layout"])
 def test_factors_read_hyperparameters_only(name: str) -> None:
     with pytest.raises(ArgumentError, match=rf"factor of 'u' reads \['{name}'\]"):
         Program(("u", "v"), (decay("u", name),))

@@ -8,36 +8,26 @@ import numpy as np
 
 from retrograd import Diagnostics
 from retrograd.adjoints import Adjoint
-from retrograd.backends import NumpyBackend
 from retrograd.optimizers import Optimizer
-from retrograd.training.arguments import layout_of, tables_of
+from retrograd.training.in_floats import FloatTraining
+from retrograd.training.on_lattice import LatticeTraining
 from retrograd.training.run import Run
+from retrograd.training.train import problem_of
 
 
 def make_run(
     loss: Any, w0: Any, hyper: Any, optimizer: Optimizer, steps: int, adjoint: Adjoint
 ) -> tuple[Run, list[Any]]:
     """A run as `train` makes it when a derivative is wanted, and its numbered inputs."""
-    backend = NumpyBackend()
-    leaves, structure = backend.flatten(w0)
-    layout = layout_of(leaves, backend.leaf_names(w0))
-    hyper_leaves, hyper_structure = backend.flatten(hyper)
-    tables = tables_of(optimizer, layout, structure, steps, backend)
-    run = Run(
-        loss=loss,
-        optimizer=optimizer,
-        steps=steps,
-        adjoint=adjoint,
-        backend=backend,
-        layout=layout,
-        structure=structure,
-        hyper_structure=hyper_structure,
-        tables=tuple(tables),
-        diagnostics=Diagnostics(),
-        traced=range(len(hyper_leaves)),
-        differentiated=True,
+    problem, inputs = problem_of(loss, w0, hyper, optimizer, steps)
+    problem = type(problem)(
+        **{
+            **vars(problem),
+            "traced": range(len(inputs) - len(problem.layout) - len(problem.tables)),
+        }
     )
-    return run, [*leaves, *hyper_leaves, *tables.values()]
+    kind = LatticeTraining if adjoint.arithmetic == "lattice" else FloatTraining
+    return Run(kind(problem, differentiated=True), adjoint, Diagnostics()), inputs
 
 
 def there_and_back(run: Run, inputs: list[Any]) -> list[Any]:

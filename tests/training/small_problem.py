@@ -9,8 +9,12 @@ from typing import Any
 import numpy as np
 
 from retrograd import per_leaf, per_step, train, train_in_floats, tree
-from retrograd.adjoints import Adjoint
-from retrograd.optimizers import Optimizer
+from retrograd.adjoints import Adjoint, Reversible, Stored
+from retrograd.optimizers import Adam, Momentum, Optimizer
+
+# Smooth optimizers that every adjoint takes; tests/training/test_every_pair.py has all of them.
+OPTIMIZERS = (Adam, Momentum)
+ADJOINTS = (Reversible, Stored)
 
 STEPS = 6
 SHAPES = {"a": (2, 3), "b": ((3,), ())}

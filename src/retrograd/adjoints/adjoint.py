@@ -1,49 +1,141 @@
-"""What an adjoint strategy is: an object that makes one `Memory` for each training run."""
+"""What the sweep and an adjoint strategy know of each other.
+
+A `Dynamics` is a computation in steps, x_{t+1} = f(x_t, t): training, or a map that is iterated. An
+`Adjoint` is the user's choice of how the sweep gets the states back; it makes one `Memory` for each
+run. The run owns the two loops:
+
+    forward   for t in 0, ..., T-1: memory.enter(t); dynamics.advance(t)      then memory.finish()
+    sweep     for t in T-1, ..., 0: memory.back(t)
+
+`back` leaves the dynamics at x_t, with the adjoint of x_t.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from retrograd.lattice import Layout
+from retrograd.errors import ReversalError
 
-__all__ = ["Adjoint", "Integers", "Memory"]
+__all__ = ["Adjoint", "Dynamics", "Memory", "Snapshot", "bytes_of"]
 
-Integers = NDArray[np.int64]
+Snapshot = dict[str, NDArray[Any]]
+"""A copy of a state: named arrays."""
+
+
+def bytes_of(arrays: Mapping[str, NDArray[Any]]) -> int:
+    """The bytes of named arrays."""
+    return sum(array.nbytes for array in arrays.values())
+
+
+class Dynamics(ABC):
+    """A computation in steps, and the adjoint of its state.
+
+    Attributes:
+        steps: how many steps.
+        arithmetic: "lattice" or "floats": what its states are made of.
+        obstacle: why `retreat` is impossible, as the end of a sentence, or None.
+        recording: while True, `advance` keeps on the tape what `retreat` needs.
+    """
+
+    steps: int
+    arithmetic: str
+    obstacle: str | None = None
+    recording: bool = False
+
+    @abstractmethod
+    def advance(self, t: int) -> None:
+        """Take step t, from x_t to x_{t+1}, in place."""
+
+    @abstractmethod
+    def snapshot(self) -> Snapshot:
+        """A copy of the state."""
+
+    @abstractmethod
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go to a state, which is copied; the tape is empty then."""
+
+    @abstractmethod
+    def fingerprint(self) -> int:
+        """64 bits that differ when one element of the state differs."""
+
+    @abstractmethod
+    def pull(self, t: int) -> None:
+        """At x_t, turn the adjoint of x_{t+1} into that of x_t; the state stays x_t."""
+
+    def retreat(self, t: int) -> None:
+        """From x_{t+1}, undo step t by the tape, and carry the adjoint over it.
+
+        Raises:
+            ReversalError: the state or the tape is not what the forward run left.
+        """
+        raise NotImplementedError(f"this computation cannot retreat: {self.obstacle}")
+
+    @property
+    def tape_nbytes(self) -> int:
+        """The bytes of the tape at this moment."""
+        return 0
+
+    @property
+    def tape_bits(self) -> int:
+        """The bits of the tape that grew with the number of steps."""
+        return 0
+
+    def tape_is_empty(self) -> bool:
+        """Whether the tape is as at the start, or as after the last `restore`."""
+        return True
+
+    def export_tape(self) -> Snapshot:
+        """The tape as named arrays, to be saved."""
+        return {}
+
+    def import_tape(self, arrays: Snapshot) -> None:
+        """Put a saved tape in place."""
+
+    def fits(self, snapshot: Snapshot, mark: int, t: int) -> None:
+        """Go to a state that was kept, if its fingerprint is still `mark`.
+
+        Raises:
+            ReversalError: the kept state has changed.
+        """
+        self.restore(snapshot)
+        if self.fingerprint() != mark:
+            raise ReversalError(
+                f"the state that was kept at step {t} has changed: its fingerprint differs. Memory "
+                "was written to by something else, or is damaged"
+            )
 
 
 class Memory(ABC):
     """What one run keeps, so that the sweep can return to every state of it.
 
-    The forward run calls `enter` at the start of each step and `multiply` for each decay. The sweep
-    undoes the additions by itself, because they lose nothing, calls `unmultiply` for each decay,
-    and `leave` when it is back at the start of the step.
+    Args:
+        dynamics: at its first state.
+
+    Attributes:
+        returns: whether the sweep passes through the states of the forward run.
+        repairs: whether `repair` may succeed.
     """
 
-    @abstractmethod
-    def enter(self, step: int, slots: Mapping[str, Integers]) -> None:
-        """Step `step` begins with these slots."""
+    returns = True
+    repairs = False
+
+    def __init__(self, dynamics: Dynamics) -> None:
+        self.dynamics = dynamics
 
     @abstractmethod
-    def multiply(self, slot: str, integers: Integers, n: Integers, d: Integers) -> None:
-        """Multiply a slot by n/d in place, on the lattice."""
+    def enter(self, t: int) -> None:
+        """Forwards: the state is x_t, and step t comes next."""
+
+    def finish(self) -> None:
+        """Forwards: the state is x_T."""
 
     @abstractmethod
-    def unmultiply(
-        self, step: int, slot: str, integers: Integers, n: Integers, d: Integers
-    ) -> None:
-        """Give a slot back the integers that it had before the multiplication, in place.
-
-        Raises:
-            ReversalError: the integers cannot be those that the multiplication left.
-        """
-
-    @abstractmethod
-    def leave(self, step: int) -> None:
-        """The sweep has returned to the start of step `step`; what was kept for it can go."""
+    def back(self, t: int) -> None:
+        """In the sweep: go to x_t, and turn the adjoint of x_{t+1} into that of x_t."""
 
     @property
     @abstractmethod
@@ -56,42 +148,62 @@ class Memory(ABC):
         return 8 * self.nbytes
 
     @abstractmethod
-    def is_empty(self) -> bool:
-        """Whether the sweep has used up what was kept, as it must have at step 0."""
+    def check_used_up(self) -> None:
+        """At step 0: nothing may be left of what was kept.
+
+        Raises:
+            ReversalError: something is left.
+        """
+
+    def verified(self, t: int) -> None:
+        """The state at step t has come back right: what would repair a later one can go."""
+
+    def repair(self, t: int) -> bool:
+        """Go to x_t by what is kept besides the way back that has failed; False if there is none.
+
+        After it, `back(t - 1)` and so on must work.
+        """
+        return False
+
+    def export(self) -> Snapshot:
+        """What is kept, as named arrays, to be saved.
+
+        Raises:
+            NotImplementedError: this memory cannot be saved.
+        """
+        raise NotImplementedError(type(self).__name__)
+
+    def load(self, arrays: Snapshot) -> None:
+        """Put in place what `export` gave."""
+        raise NotImplementedError(type(self).__name__)
 
 
 class Adjoint(ABC):
-    """A strategy for getting back the states of a training run; pass it as `train(adjoint=...)`.
+    """A strategy for getting back the states of a run; pass it as `adjoint=...`.
 
     Attributes:
         exact: whether the gradient is exact.
-        restores_from_zero: whether `unmultiply` gives a slot back also after a factor of 0 (n = 0),
-            which leaves nothing to divide.
+        arithmetic: "lattice" or "floats": what `train` runs on with it.
+        needs_retreat: whether the computation must be one that can be undone.
     """
 
     exact = True
-    restores_from_zero = False
+    arithmetic = "lattice"
+    needs_retreat = False
 
     @abstractmethod
-    def memory(self, layout: Layout, decayed: Sequence[str], *, sweeps: bool) -> Memory:
-        """The memory of one run.
+    def memory(self, dynamics: Dynamics) -> Memory:
+        """The memory of one run, which is at its first state."""
 
-        Args:
-            layout: the layout of the slots.
-            decayed: the slots that the optimizer's program multiplies.
-            sweeps: False if no derivative is wanted, and nothing need be kept.
-        """
-
-    @abstractmethod
     def check(self, name: str, obstacle: str | None) -> None:
-        """Refuse an optimizer that this strategy cannot work with.
+        """Refuse a computation that this strategy cannot work with.
 
         Args:
-            name: the optimizer's name.
+            name: the computation's name, such as the optimizer's.
             obstacle: why it cannot be run backwards exactly, or None.
 
         Raises:
-            NotReversibleError: the strategy needs a way back that the optimizer does not have.
+            NotReversibleError: the strategy needs a way back that is not there.
         """
 
     def __repr__(self) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
 
-from retrograd.adjoints.adjoint import Adjoint, Integers, Memory
-from retrograd.errors import NotReversibleError
-from retrograd.lattice import InformationBuffer, Layout
+import numpy as np
+
+from retrograd.adjoints.adjoint import Adjoint, Dynamics, Memory, Snapshot, bytes_of
+from retrograd.errors import ArgumentError, NotReversibleError, ReversalError
 
 __all__ = ["Reversible"]
 
@@ -17,49 +18,180 @@ class Reversible(Adjoint):
     Using it raises `NotReversibleError` for an optimizer whose position moves by the gradient
     directly, and `ReversalError` when the sweep does not return to the states of the forward run.
 
+    Args:
+        checkpoints: 0 keeps the tape of the whole run. A number k keeps k states instead, spread
+            evenly, and makes the tape of one segment at a time in the sweep, by one more forward
+            run in all. The tape is then k times shorter; it pays for very long runs, where the
+            tape outgrows the states. A segment that does not come back is repaired once from its
+            checkpoint, and the certificate says so.
+
+    Raises:
+        ArgumentError: `checkpoints` is no whole number of at least 0.
+
     References:
         Maclaurin, Duvenaud & Adams, "Gradient-based Hyperparameter Optimization through
         Reversible Learning", ICML 2015, section 2.
     """
 
+    needs_retreat = True
+
+    def __init__(self, checkpoints: int = 0) -> None:
+        if not isinstance(checkpoints, int) or isinstance(checkpoints, bool) or checkpoints < 0:
+            raise ArgumentError(
+                f"checkpoints: {checkpoints!r} was given to Reversible; give a whole number, 0 to "
+                "keep the tape of the whole run"
+            )
+        self.checkpoints = checkpoints
+
     def check(self, name: str, obstacle: str | None) -> None:
         if obstacle is not None:
             raise NotReversibleError(
-                f"{name} cannot be run backwards exactly: {obstacle}. Move the position by another "
-                "slot, as Momentum does"
+                f"{name} cannot be run backwards exactly: {obstacle}. Use another adjoint, such as "
+                "Checkpointed(), or an optimizer whose position moves by another slot, as "
+                "Momentum's does"
             )
 
-    def memory(self, layout: Layout, decayed: Sequence[str], *, sweeps: bool) -> Memory:
-        return _Buffers(layout, decayed, keep=sweeps)
+    def memory(self, dynamics: Dynamics) -> Memory:
+        if self.checkpoints:
+            return _Segments(dynamics, self.checkpoints)
+        return _Tape(dynamics)
+
+    def __repr__(self) -> str:
+        return f"Reversible(checkpoints={self.checkpoints})" if self.checkpoints else "Reversible()"
 
 
-class _Buffers(Memory):
-    """One information buffer per decayed slot."""
+class _Tape(Memory):
+    """The tape of the whole run."""
 
-    def __init__(self, layout: Layout, decayed: Sequence[str], *, keep: bool) -> None:
-        self.buffers = {slot: InformationBuffer(layout, keep=keep) for slot in decayed}
+    def __init__(self, dynamics: Dynamics) -> None:
+        super().__init__(dynamics)
+        dynamics.recording = True
 
-    def enter(self, step: int, slots: Mapping[str, Integers]) -> None:
-        """Nothing is kept of the slots themselves."""
+    def enter(self, t: int) -> None:
+        """Nothing is kept of the state itself."""
 
-    def multiply(self, slot: str, integers: Integers, n: Integers, d: Integers) -> None:
-        self.buffers[slot].multiply(integers, n, d)
-
-    def unmultiply(
-        self, step: int, slot: str, integers: Integers, n: Integers, d: Integers
-    ) -> None:
-        self.buffers[slot].undo(integers, n, d)
-
-    def leave(self, step: int) -> None:
-        """The buffers have given back their digits already."""
+    def back(self, t: int) -> None:
+        self.dynamics.retreat(t)
 
     @property
     def nbytes(self) -> int:
-        return sum(buffer.nbytes for buffer in self.buffers.values())
+        return self.dynamics.tape_nbytes
 
     @property
     def tape_bits(self) -> int:
-        return 8 * sum(buffer.spilled_bytes for buffer in self.buffers.values())
+        return self.dynamics.tape_bits
 
-    def is_empty(self) -> bool:
-        return all(buffer.is_empty() for buffer in self.buffers.values())
+    def check_used_up(self) -> None:
+        if not self.dynamics.tape_is_empty():
+            raise ReversalError(
+                "the sweep came back to step 0, but the tape was not used up exactly"
+            )
+
+    def export(self) -> Snapshot:
+        return self.dynamics.export_tape()
+
+    def load(self, arrays: Snapshot) -> None:
+        self.dynamics.import_tape(arrays)
+
+
+class _Segments(Memory):
+    """A few states, and the tape of the segment that the sweep is in.
+
+    Attributes:
+        starts: where the segments begin.
+        kept: the states there.
+        marks: their fingerprints, and that of the last state.
+        reach: the step that the tape at hand leads back from, or None.
+    """
+
+    repairs = True
+
+    def __init__(self, dynamics: Dynamics, count: int) -> None:
+        super().__init__(dynamics)
+        count = min(count, dynamics.steps)
+        self.starts = [i * dynamics.steps // count for i in range(count)]
+        self.kept: dict[int, Snapshot] = {}
+        self.marks: dict[int, int] = {}
+        self.reach: int | None = None
+        dynamics.recording = False
+
+    def enter(self, t: int) -> None:
+        if t in self.starts:
+            self.kept[t] = self.dynamics.snapshot()
+            self.marks[t] = self.dynamics.fingerprint()
+
+    def finish(self) -> None:
+        self.marks[self.dynamics.steps] = self.dynamics.fingerprint()
+
+    def back(self, t: int) -> None:
+        start = self._start_of(t)
+        if self.reach != t + 1:
+            self._record(start, t + 1)
+        self.dynamics.retreat(t)
+        self.reach = t
+        if t == start:
+            self._check_tape(start)
+            self.reach = None
+
+    def verified(self, t: int) -> None:
+        for start in [start for start in self.kept if start >= t > 0]:
+            del self.kept[start]
+
+    def repair(self, t: int) -> bool:
+        self._record(self._start_of(t - 1), t)
+        return True
+
+    def _start_of(self, t: int) -> int:
+        return self.starts[bisect_right(self.starts, t) - 1]
+
+    def _record(self, start: int, stop: int) -> None:
+        """Run from a checkpoint again, with the tape."""
+        dynamics = self.dynamics
+        dynamics.recording = False
+        dynamics.fits(self.kept[start], self.marks[start], start)
+        dynamics.recording = True
+        for t in range(start, stop):
+            dynamics.advance(t)
+        if stop in self.marks and dynamics.fingerprint() != self.marks[stop]:
+            raise ReversalError(
+                f"run again from the checkpoint at step {start}, the state at step {stop} differs"
+            )
+        self.reach = stop
+
+    def _check_tape(self, start: int) -> None:
+        if not self.dynamics.tape_is_empty():
+            raise ReversalError(
+                f"the sweep came back to the checkpoint at step {start}, but the tape was not used "
+                "up exactly"
+            )
+        if self.dynamics.fingerprint() != self.marks[start]:
+            raise ReversalError(f"the sweep did not come back to the checkpoint at step {start}")
+
+    @property
+    def nbytes(self) -> int:
+        return sum(map(bytes_of, self.kept.values())) + self.dynamics.tape_nbytes
+
+    @property
+    def tape_bits(self) -> int:
+        return self.dynamics.tape_bits
+
+    def check_used_up(self) -> None:
+        if self.reach is not None:
+            raise ReversalError("the sweep came back to step 0 with a tape left")
+
+    def export(self) -> Snapshot:
+        arrays = {
+            f"kept/{t}/{name}": array
+            for t, state in self.kept.items()
+            for name, array in state.items()
+        }
+        arrays["marks"] = np.array(list(self.marks.items()), np.uint64)
+        return arrays
+
+    def load(self, arrays: Snapshot) -> None:
+        self.kept, self.reach = {}, None
+        self.marks = {int(t): int(mark) for t, mark in arrays["marks"]}
+        for key, array in arrays.items():
+            if key != "marks":
+                _, t, name = key.split("/", 2)
+                self.kept.setdefault(int(t), {})[name] = array

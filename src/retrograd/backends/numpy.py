@@ -25,6 +25,7 @@ class NumpyBackend:
     """What training asks of NumPy. Loss functions are called as `loss(w, hyper, step)`."""
 
     name = "numpy"
+    xp = np
 
     flatten = staticmethod(tree.flatten)
     unflatten = staticmethod(tree.unflatten)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from retrograd.errors import ArgumentError
 
-__all__ = ["minibatch"]
+__all__ = ["integer", "minibatch"]
 
 STREAM = int.from_bytes(b"batches\0", "big")
 WORD = 2**64
@@ -66,7 +66,7 @@ def minibatch(
 
 
 def _sizes(count: SupportsIndex, batch: SupportsIndex) -> tuple[int, int]:
-    count, batch = _integer("count", count), _integer("batch", batch)
+    count, batch = integer("count", count), integer("batch", batch)
     if count < 1:
         raise ArgumentError(f"count must be at least 1, got {count}; give data that is not empty")
     if not 1 <= batch <= count:
@@ -78,7 +78,7 @@ def _sizes(count: SupportsIndex, batch: SupportsIndex) -> tuple[int, int]:
 
 
 def _word(name: str, value: SupportsIndex) -> int:
-    number = _integer(name, value)
+    number = integer(name, value)
     if not 0 <= number < WORD:
         raise ArgumentError(
             f"{name} must be from 0 to 2**64 - 1, got {number}; count {name}s from 0"
@@ -86,7 +86,8 @@ def _word(name: str, value: SupportsIndex) -> int:
     return number
 
 
-def _integer(name: str, value: SupportsIndex) -> int:
+def integer(name: str, value: SupportsIndex) -> int:
+    """`value` as a Python integer, or an `ArgumentError` where it is none."""
     try:
         return operator.index(value)
     except TypeError:

@@ -5,16 +5,20 @@ For an integer c and its pile of digits B >= 0, all divisions with floor:
     B = B*d + (c mod d);  c = c div d;  c = c*n + (B mod n);  B = B div n
 
 Exchange n and d, and the same four lines undo it.
+
+An integer of several words (see `limbs`) is divided as one learns at school: what one word leaves
+over goes in front of the next, the last remainder onto the pile; and multiplied with carries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrograd.lattice.layout import Block, Layout
+from retrograd.lattice.layout import BLOCK, Block, Layout, chunks
+from retrograd.lattice.limbs import LIMB, MASK
 
 __all__ = ["Scratch", "exchange"]
 
@@ -25,17 +29,26 @@ Part = tuple[slice, Integers, Integers]
 # whole block by a vector.
 _CROWDED = 256
 
+# Below this many elements three views of arrays cost more than a signed division.
+_SHORT = 4096
+
 
 class Scratch:
-    """Two vectors that hold a block's intermediate values; kept between steps.
+    """The vectors that hold a block's intermediate values; kept between steps.
 
     Args:
         layout: the layout of the vectors to work on.
+        words: the number of words of an integer.
     """
 
-    def __init__(self, layout: Layout) -> None:
-        length = max(int(block.lengths.sum()) for block in layout.blocks)
-        self.quotient: Integers = np.empty(length, np.int64)
+    def __init__(self, layout: Layout, words: int = 1) -> None:
+        # Wide integers are worked in shorter blocks, so that as many bytes stay in cache.
+        self.block = BLOCK if words == 1 else BLOCK // 2
+        longest = max(int(block.lengths.sum()) for block in layout.blocks)
+        self.cuts = longest > self.block
+        length = min(longest, self.block)
+        self.quotient: Integers = np.empty((words, length), np.int64)
+        self.rest: Integers = np.empty(length if words > 1 else 0, np.int64)
         self.pile: Integers = np.empty(length, np.int64)
 
 
@@ -50,17 +63,31 @@ def exchange(
     """Divide by one integer and multiply by another, in place, keeping what would be lost.
 
     Args:
-        integers: (N,) int64, magnitudes below 2**62; overwritten.
+        integers: (N,) int64, or (words, N), magnitudes of the first word below 2**62; overwritten.
         digits: (N,) int64, from 0 to below 2**32; overwritten.
         divisor: int64, positive, shape () or (1,) for all, (L,) per leaf or (N,) per element.
         multiplier: int64, positive, of the same shape.
         layout: the layout of the flat vectors.
-        scratch: made for this layout.
+        scratch: made for this layout and number of words.
     """
-    for span, by, times in _parts(layout, divisor, multiplier):
+    wide = integers.ndim > 1
+    parts = _parts(layout, divisor, multiplier)
+    for span, by, times in _cut(parts, scratch.block) if scratch.cuts else parts:
         count = span.stop - span.start
-        quotient, pile = scratch.quotient[:count], scratch.pile[:count]
-        _turn(integers[span], digits[span], by, times, quotient, pile)
+        quotient, pile = scratch.quotient[:, :count], scratch.pile[:count]
+        if wide:
+            rest = scratch.rest[:count]
+            _turn_wide(integers[:, span], digits[span], by, times, quotient, rest, pile)
+        else:
+            _turn(integers[span], digits[span], by, times, quotient[0], pile)
+
+
+def _cut(parts: Iterable[Part], length: int) -> Iterator[Part]:
+    """The parts in pieces of at most this length."""
+    for span, by, times in parts:
+        for piece in chunks(span.stop - span.start, length):
+            d, n = (v if v.ndim == 0 else v[piece] for v in (by, times))
+            yield slice(span.start + piece.start, span.start + piece.stop), d, n
 
 
 def _turn(
@@ -71,14 +98,74 @@ def _turn(
     Intermediate products may wrap; the results are small again, and arithmetic modulo 2**64
     does not mind the detour.
     """
-    np.floor_divide(c, by, q)
+    _floor_divide(c, by, q, pile)
     np.subtract(digits, q, pile)
     np.multiply(pile, by, pile)
     np.add(pile, c, pile)  # B*d + (c mod d)
-    np.floor_divide(pile, times, digits)
+    _divide(pile, times, digits)
     np.subtract(q, digits, q)
     np.multiply(q, times, q)
     np.add(q, pile, c)  # (c div d)*n + (B mod n)
+
+
+def _turn_wide(
+    c: Integers,
+    digits: Integers,
+    by: Integers,
+    times: Integers,
+    q: Integers,
+    rest: Integers,
+    pile: Integers,
+) -> None:
+    """`_turn` for integers of several words: (words, n), the quotients too.
+
+    A remainder is below 2**16, so in front of a limb it makes a number below 2**48.
+    """
+    last = len(c) - 1
+    _floor_divide(c[0], by, q[0], pile)
+    before = c[0]
+    for k in range(1, last + 1):
+        np.multiply(q[k - 1], by, pile)
+        np.subtract(before, pile, rest)
+        np.left_shift(rest, LIMB, rest)
+        np.add(rest, c[k], rest)
+        _divide(rest, by, q[k])
+        before = rest
+    np.subtract(digits, q[last], pile)
+    np.multiply(pile, by, pile)
+    np.add(pile, rest, pile)  # B*d + (c mod d)
+    _divide(pile, times, digits)
+    np.subtract(q[last], digits, q[last])
+    np.multiply(q[last], times, q[last])
+    np.add(q[last], pile, q[last])  # the last word of (c div d)*n + (B mod n), with its carry
+    for k in range(last, 0, -1):
+        np.bitwise_and(q[k], MASK, c[k])
+        np.right_shift(q[k], LIMB, q[k])
+        np.multiply(q[k - 1], times, q[k - 1])
+        np.add(q[k - 1], q[k], c[0] if k == 1 else q[k - 1])
+
+
+def _floor_divide(numbers: Integers, by: Integers, out: Integers, scratch: Integers) -> None:
+    """Divide signed integers, rounding down.
+
+    By a vector the processor divides unsigned integers several times faster; and for v < 0,
+    v div k is ~(~v div k), where ~v is not negative.
+    """
+    if by.ndim == 0:
+        np.floor_divide(numbers, by, out)
+        return
+    sign = np.right_shift(numbers, 63, scratch)
+    np.bitwise_xor(numbers, sign, out)
+    _divide(out, by, out)
+    np.bitwise_xor(out, sign, out)
+
+
+def _divide(numbers: Integers, by: Integers, out: Integers) -> None:
+    """Divide what is not negative: unsigned division is faster, but for short vectors' views."""
+    if numbers.size < _SHORT:
+        np.floor_divide(numbers, by, out)
+    else:
+        np.floor_divide(numbers.view(np.uint64), by.view(np.uint64), out.view(np.uint64))
 
 
 def _parts(layout: Layout, divisor: Integers, multiplier: Integers) -> Iterator[Part]:

@@ -1,4 +1,4 @@
-"""The rational n/d that stands for a factor in (0, 1): the best one with a small denominator.
+"""The rational n/d that stands for a factor in [0, 1): the best one with a small denominator.
 
 The lattice multiplies by rationals only. `rational` finds the closest n/d with d up to a limit, by
 continued fractions, and agrees exactly with `fractions.Fraction.limit_denominator`.
@@ -30,21 +30,22 @@ Rational = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def rational(factor: ArrayLike, limit: int = LIMIT) -> Rational:
-    """The best rational approximation n/d of each factor with d <= limit, and 0 < n < d.
+    """The best rational approximation n/d of each factor with d <= limit, and n < d.
 
     Best means closest to the float's exact value, as in
     ``fractions.Fraction(x).limit_denominator(limit)``. Recent factors are remembered, so that
-    asking again in the reverse run, or for a constant factor at every step, costs a look-up.
+    asking again in the reverse run, or for a constant factor at every step, costs a look-up. A
+    factor of 0 gives 0/1; no other factor does.
 
     Args:
-        factor: floats in (0, 1), of any shape.
+        factor: floats in [0, 1), of any shape.
         limit: the largest denominator, 2 to 65,536.
 
     Returns:
         Numerators and denominators, int64, of the factor's shape.
 
     Raises:
-        ArgumentError: a factor is not a number in (0, 1), or so close to 0 or 1 that the nearest
+        ArgumentError: a factor is not a number in [0, 1), or so close to 0 or 1 that the nearest
             rational is 0 or 1 itself; or the limit is out of range.
 
     Example:
@@ -78,6 +79,8 @@ def _of_few(factors: Floats, limit: int) -> Rational:
 
 @lru_cache(maxsize=8192)
 def _nearest(x: float, limit: int) -> tuple[int, int]:
+    if x == 0.0:
+        return 0, 1
     if not 0.25 / limit < x < 1.0:
         raise _unusable(x, limit)
     denominator = _denominator(x, limit)
@@ -119,6 +122,10 @@ def _beats(remainder: float, between: float) -> bool:
 
 
 def _of_many(factors: Floats, limit: int) -> Rational:
+    zero = factors == 0.0
+    if zero.any():
+        numerator, denominator = _of_many(np.where(zero, 0.5, factors), limit)
+        return np.where(zero, 0, numerator), np.where(zero, 1, denominator)
     _check_many((factors > 0.25 / limit) & (factors < 1.0), factors, limit)
     denominator = _denominators(factors, limit)
     _check_many(denominator > 1, factors, limit)
@@ -161,8 +168,8 @@ def _closer(remainder: Floats, before: Floats, last: Floats, limit: int) -> Floa
 def _unusable(x: float, limit: int) -> ArgumentError:
     if not 0.0 < x < 1.0:
         return ArgumentError(
-            f"factor is {x!r}; a slot decays by a number strictly between 0 and 1. "
-            "Leave the decay out for a factor of 1, and start a new slot for a factor of 0"
+            f"factor is {x!r}; a slot decays by a number from 0 up to, but not including, 1. "
+            "Leave the decay out for a factor of 1"
         )
     margin = 0.5 / limit
     end, bound = (0, f"above {margin:.3g}") if x < 0.5 else (1, f"below 1 - {margin:.3g}")

@@ -1,11 +1,13 @@
 """Fixed point: a real number as an int64 and an implied radix point, never wrapped silently.
 
 An integer k stands for k * 2**-radix. Slots stay strictly inside +-2**62, half of what an int64
-holds, so that a sum of two of them cannot wrap before it is looked at.
+holds, so that a sum of two of them cannot wrap before it is looked at. Where 62 bits do not span the
+magnitudes of a slot, its integers have two or three words (`limbs`): 94 or 126 bits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,29 +15,33 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from retrograd.errors import ArgumentError, LatticeOverflowError, NonFiniteError
-from retrograd.lattice.layout import Layout, chunks
+from retrograd.lattice import limbs
+from retrograd.lattice.layout import BLOCK, Layout, chunks
+from retrograd.lattice.limbs import LIMB
+from retrograd.lattice.rounding import round_into, sum_words
 
 __all__ = ["BOUND", "FixedPoint"]
 
 BOUND = 2**62
 """Every integer of a slot has a magnitude strictly below this."""
 
-# Adding 1.5 * 2**52 to a float64 below 2**51 rounds it to the nearest integer, ties to even, and
-# leaves that integer in the low bits of the sum: three fast passes instead of a slow cast.
-_ROUNDER = 1.5 * 2.0**52
-_ROUNDER_BITS = int(np.float64(_ROUNDER).view(np.int64))
-_ROUNDER_LIMIT = 2.0**51
+# Wide integers are worked in shorter chunks, so that as many bytes stay in cache.
+_WIDE_CHUNK = BLOCK // 2
 
 
 @dataclass(frozen=True)
 class FixedPoint:
-    """The lattice of the numbers k * 2**-radix for integers -2**62 < k < 2**62.
+    """The lattice of the numbers k * 2**-radix for integers -2**62 < k < 2**62, or wider ones.
 
     Args:
-        radix: the number of binary digits after the point, 0 to 61.
+        radix: the number of binary digits after the point, 0 to 61, or 32 more for each word
+            beyond the first.
+        words: the words of an integer, 1 to 3. Arrays of integers of more than one word have the
+            words as a first axis: (words, N) for N elements, a signed word and then limbs, which
+            are from 0 to below 2**32.
 
     Raises:
-        ArgumentError: the radix is out of range.
+        ArgumentError: the radix or the number of words is out of range.
 
     Example:
         >>> lattice = FixedPoint(radix=8)
@@ -43,13 +49,20 @@ class FixedPoint:
         array([ 128, -256,    0])
         >>> lattice.value(np.array([128, -256, 0]))
         array([ 0.5, -1. ,  0. ])
+        >>> FixedPoint(radix=40, words=2).quantize([0.5, -1.0])
+        array([[ 128, -256],
+               [   0,    0]])
     """
 
     radix: int
+    words: int = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.radix, int) or not 0 <= self.radix <= 61:
-            raise ArgumentError(f"radix is {self.radix!r}; give a whole number from 0 to 61")
+        if self.words not in (1, 2, 3):
+            raise ArgumentError(f"words is {self.words!r}; give 1, 2 or 3")
+        most = 61 + LIMB * (self.words - 1)
+        if not isinstance(self.radix, int) or not 0 <= self.radix <= most:
+            raise ArgumentError(f"radix is {self.radix!r}; give a whole number from 0 to {most}")
 
     @property
     def resolution(self) -> float:
@@ -58,8 +71,17 @@ class FixedPoint:
 
     @property
     def range(self) -> float:
-        """Magnitudes from here on overflow: 2**(62 - radix)."""
-        return 2.0 ** (62 - self.radix)
+        """Magnitudes from here on overflow: 2**(62 - radix), with one word."""
+        return 2.0 ** (62 + LIMB * (self.words - 1) - self.radix)
+
+    def zeros(self, *shape: int) -> NDArray[np.int64]:
+        """Integers that are all zero, for numbers of this shape: a slot at its start.
+
+        Example:
+            >>> FixedPoint(radix=60, words=2).zeros(5).shape
+            (2, 5)
+        """
+        return np.zeros(self._shape(shape), np.int64)
 
     def quantize(
         self,
@@ -74,7 +96,8 @@ class FixedPoint:
 
         Args:
             x: real numbers, any shape.
-            out: int64, contiguous, of the shape of ``x``; overwritten (undefined after an error).
+            out: int64, contiguous, of the shape of ``x``, behind the axis of the words if there
+                are several; overwritten (undefined after an error).
             slot: the slot's name, for error messages.
             step: the step, for error messages.
             layout: the layout of a flat ``x``, for the leaf's name in error messages.
@@ -84,23 +107,20 @@ class FixedPoint:
 
         Raises:
             NonFiniteError: an element is NaN or infinite.
-            LatticeOverflowError: an element's magnitude is 2**(62 - radix) or more.
+            LatticeOverflowError: an element's magnitude is `range` or more.
             ArgumentError: ``x`` is not real, or ``out`` does not fit it.
         """
         x = _real(x)
         if out is None:
-            out = np.empty(x.shape, np.int64)
-        _check_out(out, x.shape, np.dtype(np.int64))
-        source, target = x.reshape(-1), out.reshape(-1)
-        for span in chunks(source.size):
+            out = np.empty(self._shape(x.shape), np.int64)
+        _check_out(out, self._shape(x.shape), np.dtype(np.int64))
+        source, target = x.reshape(-1), out.reshape(self._shape((-1,)))
+        for span in self._chunks(source.size):
             part = source[span]
             reach = max(part.max(), -part.min())
             if not reach < self.range:
                 raise self._rejected(source, slot, step, layout)
-            if reach * 2.0**self.radix < _ROUNDER_LIMIT:
-                _round_small(part, 2.0**self.radix, target[span])
-            else:
-                _round_large(part, 2.0**self.radix, target[span])
+            round_into(part, reach, self.radix, target[..., span])
         return out
 
     def value(
@@ -108,16 +128,33 @@ class FixedPoint:
     ) -> NDArray[np.float64]:
         """The numbers that lattice integers stand for, integers * 2**-radix.
 
-        Exact up to 2**53; larger integers are rounded to the nearest float64.
+        Exact up to 2**53. Larger integers of one word are rounded to the nearest float64, those of
+        several to one of the two that they lie between.
 
         Args:
-            integers: int64, any shape.
-            out: float64, of the same shape; overwritten.
+            integers: int64, any shape; behind the axis of the words if there are several.
+            out: float64, contiguous, of the numbers' shape; overwritten.
 
         Returns:
             ``out``.
+
+        Raises:
+            ArgumentError: ``integers`` has no axis of this many words, or ``out`` does not fit.
         """
-        return np.multiply(integers, self.resolution, out=out, dtype=np.float64)
+        if self.words == 1:
+            return np.multiply(integers, self.resolution, out=out, dtype=np.float64)
+        if integers.ndim < 1 or len(integers) != self.words:
+            raise ArgumentError(
+                f"integers has shape {integers.shape}; give {self.words} words per number as the "
+                "first axis"
+            )
+        if out is None:
+            out = np.empty(integers.shape[1:])
+        _check_out(out, integers.shape[1:], np.dtype(np.float64))
+        source, target = integers.reshape(self.words, -1), out.reshape(-1)
+        for span in self._chunks(target.size):
+            sum_words(source[:, span], self.radix, target[span])
+        return out
 
     def add(
         self,
@@ -131,8 +168,8 @@ class FixedPoint:
         """Add an increment to a slot, in place, within the lattice's range.
 
         Args:
-            integers: (N,) int64, the slot; overwritten with the sum.
-            increment: (N,) int64, magnitudes below 2**62, as `quantize` gives them.
+            integers: (N,) or (words, N) int64, the slot; overwritten with the sum.
+            increment: of the same shape, within range, as `quantize` gives it.
             slot: the slot's name, for error messages.
             step: the step, for error messages.
             layout: the layout of the flat vectors, for error messages.
@@ -141,16 +178,18 @@ class FixedPoint:
             ``integers``.
 
         Raises:
-            LatticeOverflowError: a sum reaches +-2**62; the slot is left as it was.
+            LatticeOverflowError: a sum reaches +-2**62 (its first word, if there are several); the
+                slot is left as it was.
         """
-        for span in chunks(integers.size):
-            part = integers[span]
-            np.add(part, increment[span], out=part)
-            if part.max() >= BOUND or part.min() <= -BOUND:
-                index = span.start + _first(np.abs(part) >= BOUND)
-                total = int(integers[index])
-                self.subtract(integers[: span.stop], increment[: span.stop])
-                raise self._overflow(total * self.resolution, index, slot, step, layout)
+        first = integers if self.words == 1 else integers[0]
+        for span in self._chunks(integers.shape[-1]):
+            part, top = integers[..., span], first[span]
+            limbs.add(part, increment[..., span], out=part)
+            if top.max() >= BOUND or top.min() <= -BOUND:
+                index = span.start + _first(np.abs(top) >= BOUND)
+                total = int(first[index]) * (self.range / BOUND)
+                self.subtract(integers[..., : span.stop], increment[..., : span.stop])
+                raise self._overflow(total, index, slot, step, layout)
         return integers
 
     def subtract(
@@ -159,13 +198,24 @@ class FixedPoint:
         """Undo `add` exactly: the slot before it was within range, so nothing is checked.
 
         Args:
-            integers: (N,) int64, the slot; overwritten with the difference.
-            increment: (N,) int64, the increment that was added.
+            integers: (N,) or (words, N) int64, the slot; overwritten with the difference.
+            increment: of the same shape, the increment that was added.
 
         Returns:
             ``integers``.
         """
-        return np.subtract(integers, increment, out=integers)
+        if self.words == 1:
+            return np.subtract(integers, increment, out=integers)
+        for span in self._chunks(integers.shape[-1]):
+            part = integers[:, span]
+            limbs.subtract(part, increment[:, span], out=part)
+        return integers
+
+    def _shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape if self.words == 1 else (self.words, *shape)
+
+    def _chunks(self, size: int) -> Iterator[slice]:
+        return chunks(size, BLOCK if self.words == 1 else _WIDE_CHUNK)
 
     def _rejected(
         self, x: NDArray[np.float64], slot: str, step: int | None, layout: Layout | None
@@ -204,19 +254,6 @@ def _check_out(out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) 
             f"out has dtype {out.dtype} and shape {out.shape}; "
             f"give a contiguous array of {dtype} and shape {shape}"
         )
-
-
-def _round_small(x: NDArray[np.float64], scale: float, out: NDArray[np.int64]) -> None:
-    floats = out.view(np.float64)
-    np.multiply(x, scale, out=floats)
-    np.add(floats, _ROUNDER, out=floats)
-    np.subtract(out, _ROUNDER_BITS, out=out)
-
-
-def _round_large(x: NDArray[np.float64], scale: float, out: NDArray[np.int64]) -> None:
-    rounded = np.multiply(x, scale)
-    np.rint(rounded, out=rounded)
-    np.copyto(out, rounded, casting="unsafe")
 
 
 def _first(mask: NDArray[np.bool_]) -> int:

@@ -2,11 +2,13 @@
 
 Shrinking an integer by n/d loses log2(d/n) bits. They become digits in one integer per element.
 When a leaf's digits could outgrow 32 bits, the low 16 bits of all of them go to a tape in the same
-step: decided by a bound that knows the factors only, never by the data.
+step: decided by a bound that knows the factors only, never by the data. A factor of 0 loses all;
+there the whole integers go to a tape.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,8 +16,10 @@ from numpy.typing import NDArray
 
 from retrograd.errors import ArgumentError, NotReversibleError, ReversalError
 from retrograd.lattice.bounds import grow, shrink
+from retrograd.lattice.erasures import Erasures
 from retrograd.lattice.exchange import Scratch, exchange
 from retrograd.lattice.factors import LIMIT
+from retrograd.lattice.fingerprint import fingerprint
 from retrograd.lattice.layout import Layout
 from retrograd.lattice.spills import Spill, Spills
 
@@ -36,11 +40,12 @@ class InformationBuffer:
 
     Args:
         layout: the layout of the slot.
+        words: the number of words of the slot's integers, 1 to 3.
         keep: False drops the spilled digits. The forward run is the same; `undo` raises.
 
     Attributes:
         layout: as given.
-        keep: as given.
+        words: as given.
         digits: (N,) int64, zero at the start. Read it, do not write it.
         multiplications: how many multiplications stand, `undo` deducted.
 
@@ -61,19 +66,42 @@ class InformationBuffer:
         Reversible Learning, ICML 2015, section 2.2 and algorithm 3.
     """
 
-    def __init__(self, layout: Layout, *, keep: bool = True) -> None:
+    def __init__(self, layout: Layout, words: int = 1, *, keep: bool = True) -> None:
+        if words not in (1, 2, 3):
+            raise ArgumentError(f"words is {words!r}; give 1, 2 or 3")
         self.layout = layout
-        self.keep = keep
+        self.words = words
         self.digits: Integers = np.zeros(layout.size, np.int64)
         self.multiplications = 0
+        self._keep = keep
         self._bounds: Integers = np.zeros(len(layout), np.int64)
+        self._ends: Integers = np.array([0, *(span.stop for span in layout.leaves)])
         self._spills = Spills()
-        self._scratch = Scratch(layout)
+        self._erasures = Erasures(layout)
+        self._scratch = Scratch(layout, words)
+        self._mark_origin()
+
+    @property
+    def keep(self) -> bool:
+        """Whether digits go to the tape; may be changed between multiplications.
+
+        What is done while it is False cannot be undone, nor what was done before. `undo` goes back
+        to the first multiplication that was made, and stays, with ``keep=True``.
+        """
+        return self._keep
+
+    @keep.setter
+    def keep(self, keep: bool) -> None:
+        if keep and not self._keep:
+            self._mark_origin()
+        if not keep:
+            self._clear()
+        self._keep = keep
 
     @property
     def spilled_bytes(self) -> int:
-        """The bytes of the digits on the tape: two per element and spill."""
-        return self._spills.nbytes
+        """The bytes of what was lost and is on the tape: two per element and spill."""
+        return self._spills.words.nbytes + self._erasures.stack.nbytes
 
     @property
     def fixed_bytes(self) -> int:
@@ -85,23 +113,101 @@ class InformationBuffer:
 
     @property
     def nbytes(self) -> int:
-        """The bytes that the way back needs: `spilled_bytes` and `fixed_bytes`."""
-        return self.spilled_bytes + self.fixed_bytes
+        """The bytes that the way back needs: the tape, with 16 bytes for each spill, and digits."""
+        return self._spills.nbytes + self._erasures.stack.nbytes + self.fixed_bytes
 
     def is_empty(self) -> bool:
-        """Whether all digits are zero and the tape is at its start."""
-        return len(self._spills) == 0 and not self.digits.any()
+        """Whether all that can be undone has been, and the digits are as they were there.
+
+        That is at the start, where all digits are zero; or where `restore` went, or where ``keep``
+        became True.
+        """
+        if not self._keep:
+            return True
+        count, bounds, digits = self._origin
+        return (
+            self.multiplications == count
+            and len(self._spills) == len(self._erasures.stack) == 0
+            and np.array_equal(self._bounds, bounds)
+            and fingerprint(self.digits) == digits
+        )
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """A copy of the state, without the tape: all that the steps to come depend on.
+
+        Returns:
+            ``digits`` (N,), ``bounds`` (L,) and ``multiplications`` (), int64.
+        """
+        return {
+            "digits": self.digits.copy(),
+            "bounds": self._bounds.copy(),
+            "multiplications": np.array(self.multiplications),
+        }
+
+    def restore(self, snapshot: Mapping[str, NDArray[Any]]) -> None:
+        """Go to the state of a `snapshot`. The tape is emptied: `undo` will come back to here.
+
+        Raises:
+            ArgumentError: an array is missing, or is not one of a buffer with this layout.
+        """
+        digits, bounds, count = (
+            _entry(snapshot, name, like)
+            for name, like in (
+                ("digits", self.digits),
+                ("bounds", self._bounds),
+                ("multiplications", np.array(0)),
+            )
+        )
+        np.copyto(self.digits, digits)
+        np.copyto(self._bounds, bounds)
+        self.multiplications = int(count)
+        self._clear()
+        self._mark_origin()
+
+    def export(self) -> dict[str, NDArray[Any]]:
+        """A copy of everything, the tape included, as arrays (for a file of `numpy.savez`)."""
+        count, bounds, digits = self._origin
+        return {
+            **self.snapshot(),
+            "spill_words": self._spills.words.export(),
+            "spill_marks": self._spills.marks.export(),
+            "erasures": self._erasures.stack.export(),
+            "origin_multiplications": np.array(count),
+            "origin_bounds": bounds.copy(),
+            "origin_digits": np.array(digits, np.uint64),
+        }
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Become the buffer that `export` was called on; ``keep`` stays as it is.
+
+        Raises:
+            ArgumentError: an array is missing, or is not one of a buffer with this layout.
+        """
+        words, marks, erasures = (
+            _entry(arrays, name, None) for name in ("spill_words", "spill_marks", "erasures")
+        )
+        origin = (
+            int(_entry(arrays, "origin_multiplications", np.array(0))),
+            _entry(arrays, "origin_bounds", self._bounds).copy(),
+            int(_entry(arrays, "origin_digits", np.array(0))),
+        )
+        self.restore(arrays)
+        self._spills.words.load(words)
+        self._spills.marks.load(marks)
+        self._erasures.stack.load(erasures)
+        self._origin = origin
 
     def multiply(self, integers: Integers, numerator: Integers, denominator: Integers) -> Integers:
         """Multiply a slot by n/d, in place, so that `undo` can return exactly.
 
-        The result differs from the real number c*n/d by less than n.
+        The result differs from the real number c*n/d by less than n; it is 0 for n = 0.
 
         Args:
-            integers: (N,) int64, magnitudes below 2**62; overwritten.
+            integers: (N,) int64, or (words, N) if there are several, magnitudes of the first word
+                below 2**62; overwritten.
             numerator: int64, shape (1,) for all, (L,) per leaf or (N,) per element; the shape may
                 change from step to step.
-            denominator: int64, of the same shape, with 0 < n < d <= 65,536.
+            denominator: int64, of the same shape, with 0 < n < d <= 65,536, or 0/1.
 
         Returns:
             ``integers``.
@@ -109,14 +215,14 @@ class InformationBuffer:
         Raises:
             ArgumentError: an argument has the wrong shape, dtype or range; nothing is changed.
         """
-        self._check(integers, numerator, denominator)
-        after = grow(self._bounds, numerator, denominator, self.layout)
-        if after.max() >= _CAPACITY:
-            for leaf in np.flatnonzero(after >= _CAPACITY).tolist():
-                self._spill(leaf)
-            after = grow(self._bounds, numerator, denominator, self.layout)
-        exchange(integers, self.digits, denominator, numerator, self.layout, self._scratch)
-        self._bounds = after
+        zero = self._check(integers, numerator, denominator)
+        if zero is None:
+            self._multiply(integers, numerator, denominator)
+        else:
+            # By 1/1 for the digits' sake, which a factor of 0 leaves alone.
+            if not zero.all():
+                self._multiply(integers, np.where(zero, 1, numerator), denominator)
+            self._erasures.erase(integers, zero, keep=self._keep)
         self.multiplications += 1
         return integers
 
@@ -124,7 +230,7 @@ class InformationBuffer:
         """Undo the last multiplication that has not been undone, in place.
 
         Args:
-            integers: (N,) int64, as `multiply` left them; overwritten.
+            integers: as `multiply` left them; overwritten.
             numerator: as given to `multiply`.
             denominator: as given to `multiply`.
 
@@ -132,59 +238,93 @@ class InformationBuffer:
             ``integers``.
 
         Raises:
-            NotReversibleError: the buffer was made with ``keep=False``.
-            ReversalError: there is nothing left to undo, or, noticed at the first step, the
-                factors were not those of the forward run.
+            NotReversibleError: ``keep`` is False.
+            ReversalError: there is nothing left to undo; or, where it is noticed, the factors are
+                not those of the forward run, or the integers are not those that `multiply` left.
             ArgumentError: an argument has the wrong shape, dtype or range; nothing is changed.
         """
         self._check_undo()
-        self._check(integers, numerator, denominator)
-        exchange(integers, self.digits, numerator, denominator, self.layout, self._scratch)
-        self._bounds = shrink(self._bounds, numerator, denominator, self.layout)
+        zero = self._check(integers, numerator, denominator)
+        if zero is None:
+            self._divide(integers, numerator, denominator)
+        else:
+            self._erasures.bring_back(integers, zero)
+            if not zero.all():
+                self._divide(integers, np.where(zero, 1, numerator), denominator)
         self.multiplications -= 1
-        for spill in self._spills.pop(self.multiplications):
+        while spill := self._spills.pop(self.multiplications, self._ends):
             self._restore(spill)
-        if self.multiplications == 0 and self._bounds.any():
-            raise ReversalError(
-                "the information buffer is back at step 0, but not by the factors of the forward "
-                "run; undo with the same numerators and denominators in reverse order"
-            )
+        if self.multiplications == self._origin[0]:
+            self._check_origin()
         return integers
 
-    def _spill(self, leaf: int) -> None:
-        digits = self.digits[self.layout.leaves[leaf]]
-        if self.keep:
-            words = digits.astype(np.uint16)
-            self._spills.push(Spill(self.multiplications, leaf, int(self._bounds[leaf]), words))
-        np.right_shift(digits, _WORD, out=digits)
-        self._bounds[leaf] >>= _WORD
+    def _multiply(self, integers: Integers, numerator: Integers, denominator: Integers) -> None:
+        after = grow(self._bounds, numerator, denominator, self.layout)
+        if after.max() >= _CAPACITY:
+            self._spill(np.flatnonzero(after >= _CAPACITY))
+            after = grow(self._bounds, numerator, denominator, self.layout)
+        exchange(integers, self.digits, denominator, numerator, self.layout, self._scratch)
+        self._bounds = after
+
+    def _divide(self, integers: Integers, numerator: Integers, denominator: Integers) -> None:
+        exchange(integers, self.digits, numerator, denominator, self.layout, self._scratch)
+        self._bounds = shrink(self._bounds, numerator, denominator, self.layout)
+
+    def _spill(self, leaves: Integers) -> None:
+        for first, stop in _neighbours(leaves.tolist(), self._bounds.tolist()):
+            digits = self.digits[self._ends[first] : self._ends[stop]]
+            if self._keep:
+                bound = int(self._bounds[first])
+                self._spills.push(Spill(self.multiplications, first, stop, bound, digits))
+            np.right_shift(digits, _WORD, out=digits)
+        self._bounds[leaves] >>= _WORD
 
     def _restore(self, spill: Spill) -> None:
-        digits = self.digits[self.layout.leaves[spill.leaf]]
+        digits = self.digits[self._ends[spill.first] : self._ends[spill.stop]]
         np.left_shift(digits, _WORD, out=digits)
         np.bitwise_or(digits, spill.words, out=digits)
-        self._bounds[spill.leaf] = spill.bound
+        self._bounds[spill.first : spill.stop] = spill.bound
+
+    def _mark_origin(self) -> None:
+        """From here on, multiplications can be undone."""
+        self._origin = (self.multiplications, self._bounds.copy(), fingerprint(self.digits))
+
+    def _clear(self) -> None:
+        self._spills.clear()
+        self._erasures.stack.clear()
 
     def _check_undo(self) -> None:
-        if not self.keep:
+        if not self._keep:
             raise NotReversibleError(
                 "this information buffer was made with keep=False and has dropped the digits that "
-                "undo needs; make it with keep=True"
+                "undo needs; make it with keep=True, or set keep before what is to be undone"
             )
-        if self.multiplications == 0:
+        if self.multiplications == self._origin[0]:
             raise ReversalError(
                 "the information buffer has no multiplication left to undo; "
                 "call undo once for each multiply"
             )
 
-    def _check(self, integers: Integers, numerator: Integers, denominator: Integers) -> None:
+    def _check_origin(self) -> None:
+        if not np.array_equal(self._bounds, self._origin[1]):
+            raise ReversalError(
+                f"the information buffer is back at step {self.multiplications}, but not by the "
+                "factors of the forward run; undo with the same numerators and denominators in "
+                "reverse order"
+            )
+
+    def _check(
+        self, integers: Integers, numerator: Integers, denominator: Integers
+    ) -> NDArray[np.bool_] | None:
+        """Refuse what is no slot or no factor; say where factors are 0, if any are."""
         _check_integers("integers", integers)
         _check_integers("numerator", numerator)
         _check_integers("denominator", denominator)
         size, leaves = self.layout.size, len(self.layout)
-        if integers.shape != (size,):
+        shape = (size,) if self.words == 1 else (self.words, size)
+        if integers.shape != shape:
             raise ArgumentError(
-                f"integers has shape {integers.shape}; give the flat slot of shape ({size},)"
+                f"integers has shape {integers.shape}; give the flat slot of shape {shape}"
             )
         if numerator.shape not in ((), (1,), (leaves,), (size,)) or (
             numerator.shape != denominator.shape
@@ -193,8 +333,44 @@ class InformationBuffer:
                 f"numerator has shape {numerator.shape} and denominator {denominator.shape}; give "
                 f"both shape (1,) for all, ({leaves},) per leaf or ({size},) per element"
             )
-        if numerator.min() < 1 or denominator.max() > LIMIT or (numerator >= denominator).any():
+        if denominator.max() > LIMIT or (numerator >= denominator).any():
             raise _out_of_range(numerator, denominator)
+        if numerator.min() > 0:
+            return None
+        zero = numerator == 0
+        if not (zero | (numerator > 0)).all() or (denominator[zero] != 1).any():
+            raise _out_of_range(numerator, denominator)
+        return zero
+
+
+def _neighbours(leaves: list[int], bounds: list[int]) -> Iterator[tuple[int, int]]:
+    """Cut increasing leaves into runs of neighbours with the same bound: first, and last + 1."""
+    first = 0
+    for k in range(1, len(leaves) + 1):
+        if (
+            k == len(leaves)
+            or leaves[k] != leaves[k - 1] + 1
+            or bounds[leaves[k]] != bounds[leaves[first]]
+        ):
+            yield leaves[first], leaves[k - 1] + 1
+            first = k
+
+
+def _entry(
+    arrays: Mapping[str, NDArray[Any]], name: str, like: NDArray[Any] | None
+) -> NDArray[Any]:
+    if name not in arrays:
+        raise ArgumentError(
+            f"the arrays for an information buffer lack {name!r}; give what snapshot() or export() "
+            "returned"
+        )
+    array = np.asarray(arrays[name])
+    if like is not None and array.shape != like.shape:
+        raise ArgumentError(
+            f"{name!r} has shape {array.shape} for an information buffer with {like.shape}; give "
+            "what one with the same layout returned"
+        )
+    return array
 
 
 def _check_integers(what: str, array: Any) -> None:
@@ -205,8 +381,8 @@ def _check_integers(what: str, array: Any) -> None:
 
 def _out_of_range(numerator: Integers, denominator: Integers) -> ArgumentError:
     n, d = np.atleast_1d(numerator), np.atleast_1d(denominator)
-    index = int(np.argmax((n < 1) | (n >= d) | (d > LIMIT)))
+    index = int(np.argmax((n < 0) | ((n == 0) & (d != 1)) | (n >= d) | (d > LIMIT)))
     return ArgumentError(
         f"the factor is {n[index]}/{d[index]} (entry {index}); the information buffer takes n/d "
-        f"with 0 < n < d <= {LIMIT}, as rational() gives them"
+        f"with 0 < n < d <= {LIMIT}, or 0/1, as rational() gives them"
     )

@@ -1,33 +1,40 @@
 """The tape of spilled digits: a stack of 16-bit words, last in, first out.
 
-Each entry says after how many multiplications it was written, for which leaf, and what the leaf's
-bound was, so that the reverse run knows from the tape alone what to restore, and when.
+Neighbouring leaves that spill together from the same bound make one spill. Its mark says after how
+many multiplications it was written, for which leaves, and what their bound was, so that the reverse
+run knows from the tape alone what to restore, and when.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retrograd.lattice.stack import Stack
+
 __all__ = ["Spill", "Spills"]
+
+_HALF = 2**32 - 1
 
 
 class Spill(NamedTuple):
-    """The low digits of one leaf.
+    """The low digits of some neighbouring leaves.
 
     Attributes:
-        after: the multiplications that were complete when it was written.
-        leaf: the leaf's number.
-        bound: the bound on the leaf's digits before the spill.
-        words: (size of the leaf,) uint16.
+        after: the multiplications that were complete when it was written, below 2**31.
+        first: the first leaf's number, below 2**31.
+        stop: one more than the last leaf's number.
+        bound: the bound on the leaves' digits before the spill, below 2**32.
+        words: (size of the leaves,), of which the low 16 bits are kept.
     """
 
     after: int
-    leaf: int
+    first: int
+    stop: int
     bound: int
-    words: NDArray[np.uint16]
+    words: NDArray[Any]
 
 
 class Spills:
@@ -35,29 +42,53 @@ class Spills:
 
     Example:
         >>> spills = Spills()
-        >>> spills.push(Spill(7, 0, 99_999, np.zeros(3, np.uint16)))
-        >>> spills.nbytes, spills.pop(6), [spill.leaf for spill in spills.pop(7)]
-        (6, [], [0])
+        >>> spills.push(Spill(7, 0, 1, 99_999, np.zeros(3, np.uint16)))
+        >>> len(spills), spills.words.nbytes, spills.pop(6, np.array([0, 3]))
+        (1, 6, None)
+        >>> spills.pop(7, np.array([0, 3])).bound
+        99999
     """
 
     def __init__(self) -> None:
-        self._stack: list[Spill] = []
-        self.nbytes = 0
+        self.words = Stack(np.uint16)
+        self.marks = Stack(np.int64)
 
     def __len__(self) -> int:
         """The number of spills on the stack."""
-        return len(self._stack)
+        return len(self.marks) // 2
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the digits and of the marks, 16 for each spill."""
+        return self.words.nbytes + self.marks.nbytes
+
+    def clear(self) -> None:
+        """Take everything off."""
+        self.words.clear()
+        self.marks.clear()
 
     def push(self, spill: Spill) -> None:
         """Put a spill on top, written no earlier than those below."""
-        self._stack.append(spill)
-        self.nbytes += spill.words.nbytes
+        self.words.push(spill.words)
+        mark = (spill.after << 32) | spill.bound, (spill.first << 32) | spill.stop
+        self.marks.push(np.array(mark, np.int64))
 
-    def pop(self, after: int) -> list[Spill]:
-        """Take off the spills that were written after so many multiplications, the last first."""
-        taken = []
-        while self._stack and self._stack[-1].after == after:
-            spill = self._stack.pop()
-            self.nbytes -= spill.words.nbytes
-            taken.append(spill)
-        return taken
+    def pop(self, after: int, ends: NDArray[np.int64]) -> Spill | None:
+        """Take off the topmost spill, if it was written after so many multiplications.
+
+        Args:
+            after: the number of multiplications.
+            ends: (L + 1,), 0 and where each leaf ends in the flat vector.
+
+        Returns:
+            The spill with its words as uint16, valid until the next push; or None.
+        """
+        if not len(self.marks):
+            return None
+        high, low = self.marks.pop(2).tolist()
+        if high >> 32 != after:
+            self.marks.push(np.array((high, low), np.int64))
+            return None
+        first, stop = low >> 32, low & _HALF
+        words = self.words.pop(int(ends[stop] - ends[first]))
+        return Spill(after, first, stop, high & _HALF, words)

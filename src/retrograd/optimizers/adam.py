@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from retrograd.optimizers.optimizer import FRACTION, Interval, Optimizer
+from retrograd.optimizers.optimizer import FRACTION, POSITIVE, Interval, Optimizer
 from retrograd.optimizers.program import Program, add, decay
 
 __all__ = ["Adam"]
@@ -21,7 +20,7 @@ def _move(
     return -rate * first / (root(second) + epsilon)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Adam(Optimizer):
     """Adaptive moment estimation:
 
@@ -35,10 +34,9 @@ class Adam(Optimizer):
         beta2: decay of the second moment, in [0, 1).
         epsilon: above 0.
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
-            "weights", 50 for "first" and 56 for "second", hold magnitudes below 262,144, 4,096
-            and 64 (gradients of 8; choose fewer digits for larger ones). A decay by n/d moves a
-            slot by up to n units of its last digit, so with beta2 = 999/1000 gradients below
-            about 1e-7 drown in the second moment, and Adam no longer follows its float twin.
+            "weights", 70 for "first" in two words and 96 for "second" in three, hold magnitudes
+            below 262,144, 16,777,216 and 1,073,741,824 (gradients of 32,768), and resolve
+            gradients down to about 1e-12, far below what epsilon hides.
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
 
@@ -72,6 +70,7 @@ class Adam(Optimizer):
     domains: ClassVar[Mapping[str, Interval]] = {
         "beta1": FRACTION,
         "beta2": FRACTION,
-        "epsilon": Interval(0.0, math.inf, low_open=True),
+        "epsilon": POSITIVE,
     }
-    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "first": 50, "second": 56}
+    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "first": 70, "second": 96}
+    words: ClassVar[Mapping[str, int]] = {"first": 2, "second": 3}

@@ -12,7 +12,7 @@ from retrograd.optimizers.program import Program, add, decay
 __all__ = ["Momentum"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Momentum(Optimizer):
     """Stochastic gradient descent with momentum (the heavy ball):
 

@@ -1,16 +1,23 @@
-"""The language in which an optimizer is written down once: `decay` and `add` on named slots.
+"""The language in which an optimizer is written down once: statements on named slots.
 
-A program is a tuple of statements, of three kinds:
+A program is a tuple of statements, of four kinds:
 
     decay(slot, factor)                slot <- factor * slot              exact on the lattice
     add(slot, source, coefficient)     slot <- slot + Q(coefficient * source)
     add(slot, increment)               slot <- slot + Q(increment(...))   Q rounds to the lattice
+    raise_to(slot, increment)          slot <- max(slot, Q(increment(...)))
 
 A source is another slot or the "gradient". Factors, coefficients and increments are the name of a
-hyperparameter, or functions whose *parameter names* say what they read: hyperparameters, and for an
-increment also other slots ("weights" among them), the "gradient", the "step", and "root" (a square
-root whose derivative at zero is its finite limit in an optimizer's step, 0). From the one program
-follow the forward run, the exact reverse run and the adjoint (`retrograd.training`).
+hyperparameter, or functions whose *parameter names* say what they read:
+
+- all of them: hyperparameters, and the "step", an int from 0;
+- increments also: other slots ("weights" among them), the "gradient", "root" (a square root whose
+  derivative at zero is its finite limit in an optimizer's step, 0), "xp" (the functions of the
+  array library, by NumPy's names), and "layout" (the `Layout` of the flat vectors).
+
+Before the statements, the functions of `Program.gradient` transform the gradient, one after the
+other; every statement sees the last result. From the one program follow the forward run, the exact
+reverse run and the adjoint (`retrograd.training`).
 
 A program can be run backwards exactly if the position moves by the other slots only: the reverse
 run must undo the move before it can ask for the gradient at the old position. `Program.obstacle`
@@ -20,22 +27,35 @@ says why a program cannot.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from retrograd.errors import ArgumentError
 
-__all__ = ["Add", "AddScaled", "Decay", "Program", "Statement", "add", "decay"]
+__all__ = [
+    "Add",
+    "AddScaled",
+    "Decay",
+    "Program",
+    "RaiseTo",
+    "Statement",
+    "Transform",
+    "add",
+    "decay",
+    "raise_to",
+]
 
 POSITION = "weights"
 GRADIENT = "gradient"
-GIVEN = (GRADIENT, "step", "root")
+STEP = "step"
+GIVEN = (GRADIENT, STEP, "root", "xp", "layout")
 
 
 @dataclass(frozen=True)
 class Decay:
-    """slot <- factor * slot, with a factor in (0, 1) computed from hyperparameters."""
+    """slot <- factor * slot, with a factor in [0, 1) computed from hyperparameters."""
 
     slot: str
     factor: Callable[..., Any]
@@ -61,11 +81,36 @@ class Add:
     reads: tuple[str, ...]
 
 
-Statement = Decay | AddScaled | Add
+@dataclass(frozen=True)
+class RaiseTo:
+    """slot <- max(slot, Q(increment)), with an increment that does not read the slot itself."""
+
+    slot: str
+    increment: Callable[..., Any]
+    reads: tuple[str, ...]
+
+
+Statement = Decay | AddScaled | Add | RaiseTo
+
+
+@dataclass(frozen=True)
+class Transform:
+    """One function of a gradient pipeline: the gradient, or what came of it, in; a new one out.
+
+    It may read the "gradient", the "weights" at the start of the step, hyperparameters, and what
+    the run gives ("step", "root", "xp", "layout").
+    """
+
+    function: Callable[..., Any]
+    reads: tuple[str, ...]
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The new gradient, given what `reads` names, in that order."""
+        return self.function(*arguments)
 
 
 def decay(slot: str, factor: str | Callable[..., Any]) -> Decay:
-    """Multiply a slot by a hyperparameter, or by a function of hyperparameters.
+    """Multiply a slot by a hyperparameter, or by a function of hyperparameters and the step.
 
     Example:
         >>> decay("velocity", "momentum").reads
@@ -109,6 +154,25 @@ def add(
     return AddScaled(slot, increment, *_factor(coefficient))
 
 
+def raise_to(slot: str, increment: Callable[..., Any]) -> RaiseTo:
+    """Raise a slot to a function of other slots and the gradient where it lies below.
+
+    Raises:
+        ArgumentError: the function reads the slot that is raised.
+
+    Example:
+        >>> raise_to("norm", lambda gradient, xp: xp.abs(gradient)).reads
+        ('gradient', 'xp')
+    """
+    reads = _parameters(increment)
+    if slot in reads:
+        raise ArgumentError(
+            f"raise_to({slot!r}, increment): the increment reads {slot!r} itself, so it cannot be "
+            "undone; let it read other slots and the gradient only"
+        )
+    return RaiseTo(slot, increment, reads)
+
+
 def _factor(factor: str | Callable[..., Any]) -> tuple[Callable[..., Any], tuple[str, ...]]:
     if isinstance(factor, str):
         return itself, (factor,)
@@ -133,40 +197,104 @@ def reads_gradient(statement: Statement) -> bool:
 
 @dataclass(frozen=True)
 class Program:
-    """The statements of one training step, in order, and the slots besides the position."""
+    """The statements of one training step, in order, and the slots besides the position.
+
+    Args:
+        slots: the names of the slots besides "weights".
+        statements: in the order in which they are carried out.
+        gradient: functions that transform the gradient before the statements, in this order; each
+            becomes a `Transform`.
+        starts: slots that start as a copy of the "weights" instead of at zero.
+        result: the slot that training returns.
+
+    Raises:
+        ArgumentError: a statement, `starts` or `result` names a slot that there is not; a factor
+            reads what is not known in the reverse run; a transform reads a slot besides the
+            weights.
+
+    Example:
+        >>> program = Program(
+        ...     ("velocity",),
+        ...     (
+        ...         decay("velocity", "momentum"),
+        ...         add("velocity", "gradient", lambda: -1.0),
+        ...         add("weights", "velocity", "rate"),
+        ...     ),
+        ...     gradient=(lambda gradient, weights, decay: gradient + decay * weights,),
+        ... )
+        >>> program.hyperparameters
+        ('decay', 'momentum', 'rate')
+    """
 
     slots: tuple[str, ...]
     statements: tuple[Statement, ...]
+    gradient: tuple[Callable[..., Any], ...] = ()
+    starts: Mapping[str, str] = field(default_factory=dict, hash=False)
+    result: str = POSITION
 
     def __post_init__(self) -> None:
-        known = {POSITION, *self.slots}
         for statement in self.statements:
-            if statement.slot not in known:
-                raise ArgumentError(f"a statement changes {statement.slot!r}, which is no slot")
-            if isinstance(statement, AddScaled) and statement.source not in {*known, GRADIENT}:
-                raise ArgumentError(f"a statement reads {statement.source!r}, which is no slot")
-            strange = {*known, *GIVEN}.intersection(statement.reads)
-            if strange and not isinstance(statement, Add):
+            self._check_statement(statement)
+        for transform in self.transforms:
+            self._check_transform(transform)
+        for slot, source in self.starts.items():
+            if slot not in self.slots or source != POSITION:
                 raise ArgumentError(
-                    f"a factor of {statement.slot!r} reads {sorted(strange)}; factors and "
-                    "coefficients are functions of hyperparameters only, so that they are known "
-                    "in the reverse run: use add(slot, increment)"
+                    f"Program: starts gives {slot!r} the start {source!r}; one of the slots "
+                    f"{list(self.slots)} may start as a copy of {POSITION!r}"
                 )
+        if self.result not in self.all_slots:
+            raise ArgumentError(
+                f"Program: result is {self.result!r}, which is no slot; name one of "
+                f"{list(self.all_slots)}"
+            )
+
+    def _check_statement(self, statement: Statement) -> None:
+        known = set(self.all_slots)
+        if statement.slot not in known:
+            raise ArgumentError(f"a statement changes {statement.slot!r}, which is no slot")
+        if isinstance(statement, Add | RaiseTo):
+            return
+        if isinstance(statement, AddScaled) and statement.source not in {*known, GRADIENT}:
+            raise ArgumentError(f"a statement reads {statement.source!r}, which is no slot")
+        strange = {*known, *GIVEN}.intersection(statement.reads) - {STEP}
+        if strange:
+            raise ArgumentError(
+                f"a factor of {statement.slot!r} reads {sorted(strange)}; factors and "
+                "coefficients are functions of hyperparameters and the step only, so that they "
+                "are known in the reverse run: use add(slot, increment)"
+            )
+
+    def _check_transform(self, transform: Transform) -> None:
+        strange = set(self.slots).intersection(transform.reads)
+        if strange:
+            raise ArgumentError(
+                f"Program: gradient has a function that reads {sorted(strange)}; it may read "
+                "'gradient', 'weights', hyperparameters and what the run gives, because other "
+                "slots are not yet undone when the reverse run needs the gradient"
+            )
 
     @property
     def all_slots(self) -> tuple[str, ...]:
         """The position and the other slots."""
         return (POSITION, *self.slots)
 
-    @property
+    @cached_property
+    def transforms(self) -> tuple[Transform, ...]:
+        """The functions of the gradient pipeline, each with what it reads."""
+        return tuple(
+            f if isinstance(f, Transform) else Transform(f, _parameters(f)) for f in self.gradient
+        )
+
+    @cached_property
     def hyperparameters(self) -> tuple[str, ...]:
-        """What the statements read that is no slot and not given by the run."""
+        """What the pipeline and the statements read that is no slot and not given by the run."""
         names: dict[str, None] = {}
-        for statement in self.statements:
-            names.update(dict.fromkeys(statement.reads))
+        for reader in (*self.transforms, *self.statements):
+            names.update(dict.fromkeys(reader.reads))
         return tuple(n for n in names if n not in GIVEN and n not in self.all_slots)
 
-    @property
+    @cached_property
     def readers(self) -> tuple[Statement, ...]:
         """The statements that read the gradient."""
         return tuple(s for s in self.statements if reads_gradient(s))

@@ -75,6 +75,7 @@ def descend(
         raise ArgumentError("hyper: it holds no array; give the hyperparameters to learn")
     layout = Layout([np.shape(leaf) for leaf in leaves])
     slots = optimizer.start(_flat(layout, leaves))
+    given = {"root": np.sqrt, "xp": np, "layout": layout}
 
     def current() -> Any:
         parts = layout.split(slots["weights"])
@@ -93,7 +94,7 @@ def descend(
             )
         norm, cosine = float(np.linalg.norm(flat)), _cosine(before, flat)
         yield MetaStep(index, hyper, float(value), aux, hypergradient, norm, cosine)
-        slots = optimizer.update(slots, flat, optimizer.hyperparameters(), index, np.sqrt)
+        slots = optimizer.update(slots, flat, optimizer.hyperparameters(), index, given)
         before = flat
     hyper = current()
     value, aux = objective(hyper, meta_steps)

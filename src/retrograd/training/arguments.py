@@ -12,10 +12,18 @@ from retrograd.adjoints import Adjoint
 from retrograd.errors import ArgumentError
 from retrograd.lattice import Layout, rational
 from retrograd.optimizers import Decay, Optimizer, table
-from retrograd.training.columns import Row, aligned
+from retrograd.training.columns import Row
 from retrograd.training.diagnostics import Diagnostics
+from retrograd.training.factors import factor_of
 
-__all__ = ["check_decays", "check_run", "check_strategy", "layout_of", "tables_of"]
+__all__ = [
+    "check_adjoint",
+    "check_decays",
+    "check_run",
+    "check_steps",
+    "layout_of",
+    "tables_of",
+]
 
 
 def check_run(loss: Any, optimizer: Any, steps: Any) -> None:
@@ -27,12 +35,17 @@ def check_run(loss: Any, optimizer: Any, steps: Any) -> None:
             f"optimizer: {optimizer!r:.60} was given; give one of retrograd's, such as "
             "Momentum(rate=0.1, momentum=0.9)"
         )
+    check_steps(steps)
+
+
+def check_steps(steps: Any) -> None:
+    """Refuse what is no number of steps."""
     if not isinstance(steps, int | np.integer) or isinstance(steps, bool) or steps < 1:
         raise ArgumentError(f"steps: {steps!r} was given; give a whole number of at least 1")
 
 
-def check_strategy(adjoint: Any, diagnostics: Any, optimizer: Optimizer) -> None:
-    """Refuse what is no adjoint, or one that cannot work with the optimizer."""
+def check_adjoint(adjoint: Any, diagnostics: Any) -> None:
+    """Refuse what is no adjoint strategy, or no diagnostics."""
     if not isinstance(adjoint, Adjoint):
         raise ArgumentError(
             f"adjoint: {adjoint!r:.60} was given; give an instance such as Reversible() or Stored()"
@@ -41,7 +54,6 @@ def check_strategy(adjoint: Any, diagnostics: Any, optimizer: Optimizer) -> None
         raise ArgumentError(
             f"diagnostics: {diagnostics!r:.60} was given; give an instance, Diagnostics()"
         )
-    adjoint.check(optimizer.name, optimizer.program.obstacle())
 
 
 def layout_of(leaves: Sequence[Any], names: Sequence[str]) -> Layout:
@@ -82,11 +94,7 @@ def tables_of(
 
 
 def check_decays(
-    optimizer: Optimizer,
-    tables: Mapping[str, NDArray[Any]],
-    layout: Layout,
-    steps: int,
-    adjoint: Adjoint,
+    optimizer: Optimizer, tables: Mapping[str, NDArray[Any]], layout: Layout, steps: int
 ) -> None:
     """Refuse factors that the lattice cannot multiply by, before the first step is taken.
 
@@ -95,47 +103,41 @@ def check_decays(
         tables: the plain tables of its hyperparameters.
         layout: the layout of the weights.
         steps: how many steps.
-        adjoint: whether a factor of 0 is allowed.
     """
     for decay in {s: None for s in optimizer.program.statements if isinstance(s, Decay)}:
-        given = [tables[name] for name in decay.reads]
-        count = steps if any(len(values) > 1 for values in given) else 1
-        # Rounding to a rational is monotone, so the smallest and the largest stand for all.
-        extremes = [_extremes(_factors(decay, given, layout, t), adjoint) for t in range(count)]
-        lows, highs = zip(*extremes, strict=True)
-        for t in sorted({int(np.argmin(lows)), int(np.argmax(highs))}):
-            _check_factors(decay, _factors(decay, given, layout, t), t, optimizer.name, adjoint)
-
-
-def _factors(decay: Decay, tables: Sequence[NDArray[Any]], layout: Layout, t: int) -> NDArray[Any]:
-    """The factors of a decay at step t, (K,)."""
-    rows = [Row(values[t if len(values) > 1 else 0], layout) for values in tables]
-    return decay.factor(*aligned(rows))
-
-
-def _extremes(factors: NDArray[Any], adjoint: Adjoint) -> tuple[float, float]:
-    """The smallest and the largest of the factors that are looked at."""
-    if adjoint.restores_from_zero:
-        return float(np.min(factors, where=factors != 0, initial=1.0)), float(factors.max())
-    return float(factors.min()), float(factors.max())
-
-
-def _check_factors(
-    decay: Decay, factors: NDArray[Any], t: int, name: str, adjoint: Adjoint
-) -> None:
-    """Refuse the factors of one step."""
-    nonzero = factors[factors != 0]
-    where = f"{', '.join(decay.reads)}: at step {t}, {name} multiplies slot {decay.slot!r} by"
-    if nonzero.size < factors.size and not adjoint.restores_from_zero:
-        raise ArgumentError(
-            f"{where} 0, and {adjoint!r} cannot undo that: give a number in (0, 1), or use "
-            "adjoint=Stored()"
+        varies = "step" in decay.reads or any(
+            len(tables[name]) > 1 for name in decay.reads if name in tables
         )
-    if nonzero.size:
-        extremes = np.array([nonzero.min(), nonzero.max()])
-        try:
-            rational(extremes)
-        except ArgumentError as error:
-            low, high = extremes.tolist()
-            wrong = high if low > 0 and 1 - high < low else low
-            raise ArgumentError(f"{where} {wrong:.12g}: {error}") from None
+        factors = [_factors(decay, tables, layout, t) for t in range(steps if varies else 1)]
+        # Rounding to a rational is monotone, so the smallest and the largest stand for all.
+        lows = [float(np.min(f, where=f != 0, initial=1.0)) for f in factors]
+        highs = [float(f.max()) for f in factors]
+        for t in sorted({int(np.argmin(lows)), int(np.argmax(highs))}):
+            _check_factors(decay, factors[t], t, optimizer.name)
+
+
+def _factors(
+    decay: Decay, tables: Mapping[str, NDArray[Any]], layout: Layout, t: int
+) -> NDArray[Any]:
+    """The factors of a decay at step t, (K,)."""
+    rows = {
+        name: Row(values[t if len(values) > 1 else 0], layout) for name, values in tables.items()
+    }
+    return factor_of(decay, rows, t, layout).values
+
+
+def _check_factors(decay: Decay, factors: NDArray[Any], t: int, name: str) -> None:
+    """Refuse the factors of one step; a factor of 0 is kept whole, and is none of them."""
+    nonzero = factors[factors != 0]
+    if not nonzero.size:
+        return
+    extremes = np.array([nonzero.min(), nonzero.max()])
+    try:
+        rational(extremes)
+    except ArgumentError as error:
+        low, high = extremes.tolist()
+        wrong = high if low > 0 and 1 - high < low else low
+        reads = ", ".join(decay.reads)
+        raise ArgumentError(
+            f"{reads}: at step {t}, {name} multiplies slot {decay.slot!r} by {wrong:.12g}: {error}"
+        ) from None

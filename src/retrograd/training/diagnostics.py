@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 __all__ = ["Certificate", "Diagnostics"]
+
+# A growth of the adjoint from which on the gradient says little about the loss at a distance.
+_STEEP = 1e6
 
 
 @dataclass(frozen=True)
@@ -14,40 +19,87 @@ class Certificate:
     A sweep that fails any of its checks raises `ReversalError` and leaves no certificate.
 
     Attributes:
-        steps: training steps undone.
-        hashes_compared: states whose 64-bit fingerprints were compared, the first and the last
-            among them.
+        steps: steps undone.
+        adjoint: the adjoint strategy, as it was written.
+        exact: whether the gradient is exact; that of an approximate adjoint is not, and its states
+            are not those of the forward run.
+        hashes: the 64-bit fingerprints of the states that were compared, by step; the first and the
+            last state are among them.
         bytes_kept: what the adjoint kept between the two passes.
-        bytes_trajectory: what storing every state would have taken, 8 bytes per slot, element and
-            step.
-        bits_per_element_step: the tape's bits per element of the weights and step, what is kept
-            whatever the number of steps (the buffers' last digits) apart.
+        bytes_trajectory: what storing every state would have taken.
+        bits_per_element_step: the bits kept per element of the weights (or the state) and step;
+            what is kept whatever the number of steps apart.
+        growth: the norm of the adjoint at the first step, over that at the last.
+        repairs: one sentence for each span of steps that was gone back over again.
     """
 
     steps: int
-    hashes_compared: int
+    adjoint: str
+    exact: bool
+    hashes: Mapping[int, int]
     bytes_kept: int
     bytes_trajectory: int
     bits_per_element_step: float
+    growth: float
+    repairs: tuple[str, ...] = ()
+
+    @property
+    def hashes_compared(self) -> int:
+        """How many states were compared by their fingerprints."""
+        return len(self.hashes)
+
+    @property
+    def lyapunov_exponent(self) -> float:
+        """The finite-time Lyapunov exponent of the adjoint, per step: log(growth) / steps."""
+        return math.log(self.growth) / self.steps if self.growth > 0 else math.nan
 
     def __str__(self) -> str:
+        return "\n".join([self._returned(), self._kept(), self._grew(), *self.repairs])
+
+    def _returned(self) -> str:
+        if not self.exact:
+            return (
+                f"{self.adjoint}: an approximate gradient of {self.steps} steps; the states of the "
+                "forward run were not visited again"
+            )
+        return (
+            f"{self.adjoint}: {self.steps} steps recovered bit for bit ({self.hashes_compared} "
+            f"fingerprints compared, the last state {self.hashes[self.steps]:016x} and the first "
+            f"{self.hashes[0]:016x} among them; what was evaluated again had its old bits)"
+        )
+
+    def _kept(self) -> str:
         saved = self.bytes_trajectory / max(self.bytes_kept, 1)
         return (
-            f"{self.steps} steps recovered bit for bit ({self.hashes_compared} fingerprints "
-            f"compared, buffers returned to empty); kept {self.bytes_kept:,} bytes, "
-            f"{saved:.1f} times fewer than all states ({self.bytes_trajectory:,}); "
-            f"{self.bits_per_element_step:.4f} bits per element and step"
+            f"kept {self.bytes_kept:,} bytes, {saved:.1f} times fewer than all states "
+            f"({self.bytes_trajectory:,}); {self.bits_per_element_step:.4f} bits per element and "
+            "step"
+        )
+
+    def _grew(self) -> str:
+        if not self.growth > 0:
+            return "the adjoint is zero at one end of the run"
+        rate = (
+            f"the adjoint grew by {self.growth:.3g} (Lyapunov exponent {self.lyapunov_exponent:.2g}"
+        )
+        if self.growth < _STEEP:
+            return f"{rate} per step)"
+        power = math.floor(math.log10(self.growth))
+        return (
+            f"{rate} per step): small changes of the start grow by 10^{power} over this run: this "
+            "gradient is exact, but says little about the loss at a distance"
         )
 
 
 @dataclass
 class Diagnostics:
-    """Hand an empty one to `train`; the run and the sweep fill it in.
+    """Hand an empty one to `train` or `iterate`; the run and the sweep fill it in.
 
     Attributes:
-        losses: the loss at each step, before the step.
-        adjoint_norms: the norm of the adjoint of the weights at the start of each step, filled by
-            the sweep; its growth from the last step to the first shows how sensitive the run is.
+        losses: in training, the loss at each step, before the step.
+        adjoint_norms: the norm of the adjoint of the weights (of the state) at the start of each
+            step, filled by the sweep; its growth from the last step to the first shows how
+            sensitive the run is.
         seconds_forward: wall-clock time of the forward run.
         seconds_sweep: wall-clock time of the sweep.
         certificate: filled when a sweep has succeeded.
@@ -76,3 +128,15 @@ class Diagnostics:
     seconds_forward: float = 0.0
     seconds_sweep: float = 0.0
     certificate: Certificate | None = None
+
+    def begin(self, losses: Sequence[float], seconds: float) -> None:
+        """A forward run has ended."""
+        self.losses = list(losses)
+        self.adjoint_norms = []
+        self.seconds_forward, self.seconds_sweep = seconds, 0.0
+        self.certificate = None
+
+    def end(self, norms: Sequence[float], seconds: float, certificate: Certificate) -> None:
+        """A sweep has ended."""
+        self.adjoint_norms = list(norms)
+        self.seconds_sweep, self.certificate = seconds, certificate

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from retrograd.backends import NumpyBackend
 from retrograd.errors import DifferentiationError
 from retrograd.optimizers import Optimizer
-from retrograd.training.arguments import check_run, layout_of, tables_of
-from retrograd.training.columns import Row
+from retrograd.training.arguments import check_run
+from retrograd.training.in_floats import FloatTraining
+from retrograd.training.train import problem_of
 
 __all__ = ["train_in_floats"]
 
@@ -36,24 +36,17 @@ def train_in_floats(
         >>> bool(np.allclose(rg.train_in_floats(*arguments), rg.train(*arguments), atol=1e-10))
         True
     """
-    backend = NumpyBackend()
     check_run(loss, optimizer, steps)
-    leaves, structure = backend.flatten(w0)
-    layout = layout_of(leaves, backend.leaf_names(w0))
-    tables = tables_of(optimizer, layout, structure, steps, backend)
-    if any(backend.is_traced(x) for x in (*leaves, *backend.flatten(hyper)[0], *tables.values())):
+    problem, inputs = problem_of(loss, w0, hyper, optimizer, int(steps))
+    if any(map(problem.backend.is_traced, inputs)):
         raise DifferentiationError(
             "train_in_floats cannot be differentiated: use train, or hand it plain values "
             "(retrograd.value_of)"
         )
-    slots = optimizer.start(layout.join([np.asarray(leaf, float) for leaf in leaves]))
+    leaves = len(problem.layout)
+    wide = [np.asarray(leaf, float) for leaf in inputs[:leaves]]
+    training = FloatTraining(problem, differentiated=False)
+    training.start([*wide, *inputs[leaves:]])
     for t in range(steps):
-        w = backend.unflatten(structure, layout.split(slots["weights"]))
-        _, gradient = backend.value_and_gradient(loss, w, hyper, t)
-        flat = layout.join(backend.flatten(gradient)[0])
-        hypers = {
-            name: Row(values[t if len(values) > 1 else 0], layout).spread
-            for name, values in tables.items()
-        }
-        slots = optimizer.update(slots, flat, hypers, t, np.sqrt)
-    return backend.unflatten(structure, layout.split(slots["weights"]))
+        training.advance(t)
+    return problem.backend.unflatten(problem.structure, training.result())

@@ -1,19 +1,18 @@
-"""What a sweep finds: the adjoints of the wanted inputs of a run, summed over its steps."""
+"""What a sweep of a training run gathers: the adjoints of the slots and of the wanted inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.errors import NonFiniteError
+from retrograd.lattice import Layout
 
-if TYPE_CHECKING:
-    from retrograd.training.run import Run
-
-__all__ = ["NOT_FINITE", "Results"]
+__all__ = ["NOT_FINITE", "Results", "finite", "norm_of"]
 
 Floats = NDArray[np.float64]
 
@@ -25,21 +24,43 @@ NOT_FINITE = (
 
 
 class Results:
-    """The adjoints of the wanted inputs.
+    """The adjoints of a training run.
 
     Args:
-        run: whose inputs they are; they are numbered as in `Run.forward`.
-        wanted: the numbers of the inputs that are asked for.
+        wanted: the numbers of the inputs that are asked for. Inputs are numbered: the leaves of
+            the weights, then those of `hyper`, then the tables of the optimizer's hyperparameters.
+        layout: the layout of the weights.
+        dtypes: the dtypes of the weights' leaves.
+        hyper_leaves: the leaves of `hyper`.
+        tables: the tables by name, in order.
+        slots: the names of the slots.
+
+    Attributes:
+        bars: (N,) float64 for each slot and for the "gradient", of the step at hand.
+        active: the numbers of the wanted leaves of `hyper`.
+        names: the wanted hyperparameters of the optimizer.
     """
 
-    def __init__(self, run: Run, wanted: Sequence[int]) -> None:
-        self.run = run
+    def __init__(
+        self,
+        wanted: Sequence[int],
+        layout: Layout,
+        dtypes: Sequence[np.dtype[Any]],
+        hyper_leaves: Sequence[Any],
+        tables: Mapping[str, Floats],
+        slots: Sequence[str],
+    ) -> None:
         self.wanted = wanted
-        leaves, hypers = len(run.layout), len(run.hyper_leaves)
-        self.hyper = [i - leaves for i in wanted if leaves <= i < leaves + hypers]
-        self.names = {run.tables[i - leaves - hypers] for i in wanted if i >= leaves + hypers}
-        self.tables = {name: np.zeros(run.values[name].shape) for name in self.names}
-        self.hyper_bars: list[Any] = [None] * len(self.hyper)
+        self.layout = layout
+        self.dtypes = dtypes
+        self.hyper_leaves = hyper_leaves
+        self.order = list(tables)
+        leaves, hypers = len(layout), len(hyper_leaves)
+        self.active = [i - leaves for i in wanted if leaves <= i < leaves + hypers]
+        self.names = {self.order[i - leaves - hypers] for i in wanted if i >= leaves + hypers}
+        self.bars = {name: np.zeros(layout.size) for name in (*slots, "gradient")}
+        self.tables = {name: np.zeros(tables[name].shape) for name in self.names}
+        self.hyper_bars: list[Any] = [None] * len(self.active)
 
     def note(self, name: str, t: int, bar: Floats) -> None:
         """A part of the adjoint of an optimizer's hyperparameter at step t."""
@@ -53,20 +74,58 @@ class Results:
             for old, bar in zip(self.hyper_bars, bars, strict=True)
         ]
 
-    def of(self, weights: Floats) -> list[Any]:
-        """The adjoints in the order of `wanted`, given that of the initial weights."""
-        run, leaves = self.run, len(self.run.layout)
-        parts = run.layout.split(weights)
+    def add_to(self, slot: str, leaves: Sequence[Any]) -> None:
+        """Add arrays in the leaves' shapes (None is zero) to the adjoint of a slot."""
+        flat = self.bars[slot]
+        for span, leaf in zip(self.layout.leaves, leaves, strict=True):
+            if leaf is not None:
+                flat[span] += np.reshape(leaf, -1)
+
+    def of_wanted(self) -> list[Any]:
+        """The adjoints in the order of `wanted`."""
+        leaves = len(self.layout)
+        parts = self.layout.split(self.bars["weights"])
         bars: list[Any] = []
         for i in self.wanted:
             if i < leaves:
-                bars.append(parts[i].astype(run.dtypes[i], copy=False))
-            elif i - leaves < len(run.hyper_leaves):
-                bar = self.hyper_bars[self.hyper.index(i - leaves)]
-                bars.append(np.zeros_like(run.hyper_leaves[i - leaves]) if bar is None else bar)
+                bars.append(parts[i].astype(self.dtypes[i], copy=False))
+            elif i - leaves < len(self.hyper_leaves):
+                bar = self.hyper_bars[self.active.index(i - leaves)]
+                bars.append(np.zeros_like(self.hyper_leaves[i - leaves]) if bar is None else bar)
             else:
-                bars.append(self.tables[run.tables[i - leaves - len(run.hyper_leaves)]])
-        for bar in bars:
-            if not np.all(np.isfinite(bar)):
-                raise NonFiniteError(NOT_FINITE.format(where=""))
-        return bars
+                bars.append(self.tables[self.order[i - leaves - len(self.hyper_leaves)]])
+        return finite(bars)
+
+    def export(self) -> dict[str, NDArray[Any]]:
+        """A copy of everything gathered, as named arrays."""
+        arrays = {f"slot/{name}": bar.copy() for name, bar in self.bars.items()}
+        arrays |= {f"table/{name}": table.copy() for name, table in self.tables.items()}
+        return arrays | {
+            f"hyper/{i}": np.array(bar) for i, bar in enumerate(self.hyper_bars) if bar is not None
+        }
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Put what `export` gave in place."""
+        for name, bar in self.bars.items():
+            bar[...] = arrays[f"slot/{name}"]
+        for name, table in self.tables.items():
+            table[...] = arrays[f"table/{name}"]
+        copies = [arrays.get(f"hyper/{i}") for i in range(len(self.active))]
+        self.hyper_bars = [None if bar is None else np.array(bar) for bar in copies]
+
+
+def finite(bars: list[Any]) -> list[Any]:
+    """The adjoints, which must be finite."""
+    for bar in bars:
+        if not np.all(np.isfinite(bar)):
+            raise NonFiniteError(NOT_FINITE.format(where=""))
+    return bars
+
+
+def norm_of(adjoint: Floats, t: int) -> float:
+    """The norm of a flat adjoint at the start of step t, which must be finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        norm = float(np.sqrt(adjoint @ adjoint))
+    if not (math.isfinite(norm) or np.isfinite(adjoint).all()):
+        raise NonFiniteError(NOT_FINITE.format(where=f" at step {t}"))
+    return norm

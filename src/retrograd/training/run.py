@@ -1,352 +1,172 @@
-"""One training run on the lattice: the loop forwards, and the sweep back over it."""
+"""One run: the loop forwards, and the one sweep back over it, for every computation and adjoint."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from retrograd.adjoints import Adjoint, Memory
-from retrograd.errors import ArgumentError, LatticeOverflowError, NonFiniteError, ReversalError
-from retrograd.lattice import Layout
-from retrograd.optimizers import Decay, Optimizer
-from retrograd.training.columns import Row
+from retrograd.adjoints import Adjoint, Snapshot
+from retrograd.errors import NonFiniteError, ReversalError
 from retrograd.training.diagnostics import Certificate, Diagnostics
-from retrograd.training.results import NOT_FINITE, Results
-from retrograd.training.state import State
-from retrograd.training.step import Step
+from retrograd.training.trajectory import Trajectory
 
 __all__ = ["Run"]
 
-Floats = NDArray[np.float64]
-
 # How many states are fingerprinted between the first and the last.
-_CHECKPOINTS = 16
+_BETWEEN = 16
 
 
-@dataclass
 class Run:
-    """A training run; `forward` and then, if a derivative is wanted, `sweep`.
+    """A run; `forward` and then, if a derivative is wanted, `sweep`.
 
-    The inputs of both are numbered: the leaves of the weights, then those of `hyper`, then the
-    tables of the optimizer's hyperparameters.
-
-    Attributes:
-        loss: `loss(w, hyper, step)`.
-        optimizer: whose program is run.
-        steps: how many steps.
+    Args:
+        trajectory: the computation.
         adjoint: how the sweep gets the states back.
-        backend: the array library.
-        layout: the layout of the weights.
-        structure: the structure of the weights' container.
-        hyper_structure: the structure of the container of `hyper`.
-        tables: the names of the optimizer's hyperparameters, in order.
-        diagnostics: filled in.
-        traced: the numbers of the leaves of `hyper` that a derivative may be asked for.
-        differentiated: whether a sweep will follow.
+        diagnostics: filled in, if given.
     """
 
-    loss: Callable[..., Any]
-    optimizer: Optimizer
-    steps: int
-    adjoint: Adjoint
-    backend: Any
-    layout: Layout
-    structure: Any
-    hyper_structure: Any
-    tables: Sequence[str]
-    diagnostics: Diagnostics
-    traced: Sequence[int]
-    differentiated: bool
+    def __init__(
+        self, trajectory: Trajectory, adjoint: Adjoint, diagnostics: Diagnostics | None
+    ) -> None:
+        self.trajectory = trajectory
+        self.adjoint = adjoint
+        self.diagnostics = diagnostics
+        self.steps = trajectory.steps
+        self.repairs: list[str] = []
+        self.swept = False
 
-    def forward(self, *inputs: Any) -> tuple[NDArray[Any], ...]:
-        """Train: the leaves of the weights after the last step."""
+    def forward(self, *inputs: Any) -> tuple[Any, ...]:
+        """Take all steps: the results of the last state."""
         started = perf_counter()
-        self._take(inputs)
-        self.fingerprints: dict[int, int] = {}
-        self.diagnostics.losses.clear()
-        self.diagnostics.adjoint_norms.clear()
-        self.diagnostics.certificate = None
+        trajectory = self.trajectory
+        trajectory.values = [] if self.diagnostics is not None else None
+        trajectory.start(inputs)
+        if not trajectory.differentiated:
+            for t in range(self.steps):
+                trajectory.advance(t)
+        else:
+            self._keep()
+        if self.diagnostics is not None:
+            self.diagnostics.begin(trajectory.values or [], perf_counter() - started)
+        return trajectory.result()
+
+    def _keep(self) -> None:
+        """All steps, keeping what the sweep will need."""
+        trajectory = self.trajectory
+        self.inputs_mark = trajectory.checksum_of_inputs()
+        self.marks: dict[int, int] = {}
+        self.memory = self.adjoint.memory(trajectory)
+        interval = max(1, self.steps // _BETWEEN)
         for t in range(self.steps):
-            self._note(t)
-            value, gradient = self._value_and_gradient(t)
-            if t == 0 and self.differentiated:
-                self._preflight(gradient)
-            self.diagnostics.losses.append(value)
-            self._forward(t, gradient)
-        self._note(self.steps)
+            if t % interval == 0:
+                self.marks[t] = trajectory.fingerprint()
+            self.memory.enter(t)
+            trajectory.advance(t)
+        self.marks[self.steps] = trajectory.fingerprint()
+        self.memory.finish()
         self.bytes_kept, self.tape_bits = self.memory.nbytes, self.memory.tape_bits
-        self.diagnostics.seconds_forward = perf_counter() - started
-        return tuple(self.state.leaves("weights", self.dtypes))
 
     def sweep(self, wanted: Sequence[int], cotangents: Sequence[Any]) -> list[Any]:
-        """The cotangents of the inputs numbered `wanted`, given those of the trained leaves.
+        """The cotangents of the inputs numbered `wanted`, given those of the results.
 
         Raises:
             ReversalError: a state on the way back is not that of the forward run.
             NonFiniteError: an adjoint is NaN or infinite.
         """
         started = perf_counter()
-        self._begin_sweep()
-        adjoint = self._start_adjoint(cotangents)
-        results = Results(self, wanted)
-        self.diagnostics.adjoint_norms.clear()
-        self._compare(self.steps)
-        for t in reversed(range(self.steps)):
-            self._back(t, adjoint, results)
-            self._compare(t)
-        self._check_empty()
-        self.diagnostics.adjoint_norms.reverse()
-        self.diagnostics.seconds_sweep = perf_counter() - started
-        found = results.of(adjoint["weights"])
-        self.diagnostics.certificate = self._certificate()
-        return found
-
-    def _take(self, inputs: Sequence[Any]) -> None:
-        """Sort the numbered inputs, and put the weights on the lattice."""
-        leaves = len(self.layout)
-        end = len(inputs) - len(self.tables)
-        weights, self.hyper_leaves = inputs[:leaves], [_locked(x) for x in inputs[leaves:end]]
-        # Copies: the caller may write to the arrays between the two passes.
-        self.values = dict(zip(self.tables, (np.array(x) for x in inputs[end:]), strict=True))
-        self.constants = {
-            name: Row(values[0], self.layout)
-            for name, values in self.values.items()
-            if len(values) == 1
-        }
-        self.dtypes = [np.asarray(leaf).dtype for leaf in weights]
-        self.hyper = self.backend.unflatten(self.hyper_structure, self.hyper_leaves)
-        self.state = State(self.layout, self.optimizer.slot_radixes())
-        self.state.set("weights", weights)
-        decayed = {s.slot: None for s in self.optimizer.program.statements if isinstance(s, Decay)}
-        self.memory: Memory = self.adjoint.memory(
-            self.layout, list(decayed), sweeps=self.differentiated
-        )
-        self.swept = False
-
-    def _step(self, t: int) -> Step:
-        rows = {
-            name: self.constants.get(name) or Row(values[t], self.layout)
-            for name, values in self.values.items()
-        }
-        return Step(t, self.optimizer, self.state, self.memory, rows, self.backend)
-
-    def _forward(self, t: int, gradient: Floats) -> None:
-        try:
-            self._step(t).forward(gradient)
-        except NonFiniteError:
-            if np.isfinite(gradient).all():
-                raise
-            raise NonFiniteError(
-                f"the gradient is not finite at step {t}, "
-                f"{self.layout.describe(int(np.argmin(np.isfinite(gradient))))}, though the loss "
-                "is: look for a root, logarithm, quotient or norm at zero in the loss"
-            ) from None
-
-    def _weights(self) -> Any:
-        return self.backend.unflatten(self.structure, self.state.leaves("weights", self.dtypes))
-
-    def _value_and_gradient(self, t: int) -> tuple[float, Floats]:
-        try:
-            value, gradient = self.backend.value_and_gradient(
-                self.loss, self._weights(), self.hyper, t
-            )
-        except ValueError as error:
-            if "read-only" not in str(error):
-                raise
-            raise ArgumentError(
-                "loss: it writes to an array of hyper in place, which would change what the sweep "
-                "asks for again; write to a copy (h = h.copy())"
-            ) from error
-        self._refuse_traced([value, *self.backend.flatten(gradient)[0]])
-        if not math.isfinite(value):
-            raise NonFiniteError(
-                f"the loss is {float(value)} at step {t}: lower the rate or the scale of the "
-                "initial weights, or look for a division by zero or logarithm in the loss"
-            )
-        return float(value), self._flat(gradient)
-
-    def _refuse_traced(self, found: Sequence[Any]) -> None:
-        if any(self.backend.is_traced(x) for x in found):
-            raise ArgumentError(
-                "loss: it uses a traced value that it was not handed (by closure), so its "
-                "derivative would be lost; pass that value to train as hyper"
-            )
-
-    def _tree(self, flat: Floats) -> Any:
-        """A flat vector as a container like the weights, in their dtypes."""
-        parts = [
-            part.astype(dtype, copy=False)
-            for part, dtype in zip(self.layout.split(flat), self.dtypes, strict=True)
-        ]
-        return self.backend.unflatten(self.structure, parts)
-
-    def _flat(self, gradient: Any) -> Floats:
-        return self.layout.join(self.backend.flatten(gradient)[0], np.empty(self.layout.size))
-
-    def _preflight(self, gradient: Floats) -> None:
-        """Evaluate the first gradient as the sweep will: an exact way back needs equal bits."""
-        active = [self.hyper_leaves[i] for i in self.traced]
-        again, _ = self.backend.linearized_gradient(
-            self.loss, self._weights(), active, self._rebuild(self.traced), 0
-        )
-        leaves = self.backend.flatten(again)[0]
-        self._refuse_traced(leaves)
-        if not _same_bits(gradient, self._flat(leaves)):
-            raise ReversalError(
-                "the gradient at step 0 has other bits when the sweep evaluates it, so training "
-                "cannot be run backwards: "
-                + (_LAYOUT if self._repeats(gradient, 0) else _STOCHASTIC)
-            )
-
-    def _repeats(self, gradient: Floats, t: int) -> bool:
-        _, again = self._value_and_gradient(t)
-        return _same_bits(gradient, again)
-
-    def _back(self, t: int, adjoint: dict[str, Floats], results: Results) -> None:
-        """Undo step t and carry the adjoint over it, with one derivative of the gradient."""
-        hyper = results.hyper
-        active, rebuild = [self.hyper_leaves[i] for i in hyper], self._rebuild(hyper)
-        push: Callable[[Any], tuple[Any, list[Any]]] | None = None
-        pushed: tuple[Any, list[Any]] | None = None
-
-        def ask(direction: Floats | None) -> Floats:
-            nonlocal push, pushed
-            arguments = self.loss, self._weights(), active, rebuild, t
-            if direction is None:
-                gradient, push = self.backend.linearized_gradient(*arguments)
-            else:
-                gradient, along, mixed = self.backend.gradient_along(
-                    *arguments, self._tree(direction)
-                )
-                pushed = along, mixed
-            return self._flat(gradient)
-
-        adjoint["gradient"].fill(0.0)
-        try:
-            self._step(t).backward(
-                adjoint, ask, results.names, lambda name, bar: results.note(name, t, bar)
-            )
-        except (ReversalError, LatticeOverflowError, NonFiniteError) as error:
-            # The forward run had no such trouble, so this is not its state.
-            raise self._missed(t, str(error)) from error
-        if push is not None:
-            pushed = push(self._tree(adjoint["gradient"]))
-        if pushed is not None:
-            along, mixed = pushed
-            self._refuse_traced([*self.backend.flatten(along)[0], *mixed])
-            self._add_to(adjoint["weights"], self.backend.flatten(along)[0])
-            results.note_hyper(mixed)
-        self.diagnostics.adjoint_norms.append(_norm(adjoint["weights"], t))
-
-    def _rebuild(self, active: Sequence[int]) -> Callable[[Sequence[Any]], Any]:
-        def rebuild(values: Sequence[Any]) -> Any:
-            leaves = list(self.hyper_leaves)
-            for i, value in zip(active, values, strict=True):
-                leaves[i] = value
-            return self.backend.unflatten(self.hyper_structure, leaves)
-
-        return rebuild
-
-    def _begin_sweep(self) -> None:
         if self.swept:
             raise ReversalError(
                 "this run has been swept already, and a sweep uses up what the run kept: pull one "
-                "cotangent per run, or run train again"
+                "cotangent per run, or call the function again"
             )
         self.swept = True
+        self.trajectory.begin(wanted, cotangents)
+        self._compare(self.steps)
+        self.norms = array("d", [self.trajectory.adjoint_norm(self.steps)])
+        for low, high in self._stretches():
+            self._back_over(low, high)
+        self._check_end()
+        found = self.trajectory.found()
+        if self.diagnostics is not None:
+            self.diagnostics.end(self.norms[:0:-1], perf_counter() - started, self._certificate())
+        return found
 
-    def _start_adjoint(self, cotangents: Sequence[Any]) -> dict[str, Floats]:
-        adjoint = {name: np.zeros(self.layout.size) for name in (*self.state.slots, "gradient")}
-        self._add_to(adjoint["weights"], cotangents)
-        return adjoint
+    def _stretches(self) -> Iterator[tuple[int, int]]:
+        """The spans of steps between fingerprints, the last first."""
+        marked = sorted(self.marks)
+        return reversed(list(zip(marked[:-1], marked[1:], strict=True)))
 
-    def _add_to(self, flat: Floats, leaves: Sequence[Any]) -> None:
-        """Add arrays in the leaves' shapes (None is zero) to a flat vector, in place."""
-        for span, leaf in zip(self.layout.leaves, leaves, strict=True):
-            if leaf is not None:
-                flat[span] += np.reshape(leaf, -1)
+    def _back_over(self, low: int, high: int) -> None:
+        """Go back from a state that is known to be right to the next one that can be compared."""
+        saved = self.trajectory.export_adjoint() if self.memory.repairs else None
+        try:
+            self._back(low, high)
+        except ReversalError as error:
+            if saved is None or not self._repaired(high, saved):
+                raise
+            self.repairs.append(
+                f"steps {low} to {high} were gone back over again from a checkpoint: {error}"
+            )
+            self._back(low, high)
+        self.memory.verified(low)
 
-    def _note(self, t: int) -> None:
-        """Fingerprint the state at the start, at the end, and at intervals."""
-        if (self.differentiated and t % max(1, self.steps // _CHECKPOINTS) == 0) or t == self.steps:
-            self.fingerprints[t] = self.state.fingerprint()
+    def _repaired(self, high: int, saved: Snapshot) -> bool:
+        """Go back to the start of a stretch, state and adjoint, if what is kept allows it."""
+        if not self.memory.repair(high) or self.trajectory.fingerprint() != self.marks[high]:
+            return False
+        self.trajectory.import_adjoint(saved)
+        del self.norms[self.steps - high + 1 :]
+        return True
+
+    def _back(self, low: int, high: int) -> None:
+        for t in reversed(range(low, high)):
+            try:
+                self.memory.back(t)
+            except ReversalError as error:
+                raise self._missed(t, str(error)) from error
+            except (NonFiniteError, OverflowError) as error:
+                if self.adjoint.exact:
+                    self._compare(t)
+                raise error
+            self.norms.append(self.trajectory.adjoint_norm(t))
+        self._compare(low)
 
     def _compare(self, t: int) -> None:
-        if t in self.fingerprints and self.state.fingerprint() != self.fingerprints[t]:
+        if not self.memory.returns and t < self.steps:
+            return
+        if self.trajectory.fingerprint() != self.marks[t]:
             raise self._missed(t, "its fingerprint differs")
 
+    def _check_end(self) -> None:
+        if self.trajectory.checksum_of_inputs() != self.inputs_mark:
+            raise ReversalError(
+                "hyper or a hyperparameter of the optimizer was changed between the forward run "
+                "and the end of the sweep: keep the arrays fixed until the derivative is taken"
+            )
+        self.memory.check_used_up()
+
     def _missed(self, t: int, how: str) -> ReversalError:
-        later = [s for s in self.fingerprints if s > t]
+        later = [s for s in self.marks if s > t]
         right = f"; the state at step {min(later)} was right" if later else ""
         return ReversalError(
             f"the sweep did not return to the forward run's state at step {t} ({how}{right}): "
-            f"{self._cause(t)}"
+            f"{self.trajectory.cause(min(t, self.steps - 1))}"
         )
-
-    def _check_empty(self) -> None:
-        if not self.memory.is_empty():
-            raise ReversalError(
-                "the sweep came back to step 0, but what the run kept was not used up exactly: "
-                + _CHANGED
-            )
-
-    def _cause(self, t: int) -> str:
-        t = min(t, self.steps - 1)
-        try:
-            _, gradient = self._value_and_gradient(t)
-            return _CHANGED if self._repeats(gradient, t) else _STOCHASTIC
-        except Exception:  # whatever a loss does at a state that is not its own
-            return _CHANGED
 
     def _certificate(self) -> Certificate:
-        size, slots = self.layout.size, len(self.state.slots)
+        trajectory = self.trajectory
+        last, first = self.norms[0], self.norms[-1]
+        growth = first / last if last > 0 else float("nan")
         return Certificate(
             steps=self.steps,
-            hashes_compared=len(self.fingerprints),
+            adjoint=repr(self.adjoint),
+            exact=self.adjoint.exact,
+            hashes={t: mark for t, mark in self.marks.items() if self.memory.returns},
             bytes_kept=self.bytes_kept,
-            bytes_trajectory=8 * slots * size * self.steps,
-            bits_per_element_step=self.tape_bits / (size * self.steps),
+            bytes_trajectory=trajectory.state_nbytes * self.steps,
+            bits_per_element_step=self.tape_bits / (trajectory.elements * self.steps),
+            growth=growth,
+            repairs=tuple(self.repairs),
         )
-
-
-_STOCHASTIC = (
-    "the loss is not a deterministic function of (w, hyper, step). Draw batches and noise from the "
-    "step and a seed (retrograd.data.minibatch, numpy.random.Philox), not from a global generator."
-)
-_LAYOUT = (
-    "it repeats its bits without the second derivative, but not with it. An operation of the loss "
-    "gives its result another memory layout there; keep arrays contiguous (np.ascontiguousarray)."
-)
-_CHANGED = (
-    "the gradient there is repeatable now, so something changed between the two passes: data or "
-    "weights written to in place, the number of BLAS threads, or the loss's own state. Keep them "
-    "fixed until the derivative has been taken."
-)
-
-
-def _same_bits(a: Floats, b: Floats) -> bool:
-    return bool(np.array_equal(a.view(np.int64), b.view(np.int64)))
-
-
-def _locked(leaf: Any) -> Any:
-    """A leaf of `hyper` as the loss may see it: an array that cannot be written to."""
-    if not isinstance(leaf, np.ndarray):
-        return leaf
-    leaf = leaf.view()
-    leaf.flags.writeable = False
-    return leaf
-
-
-def _norm(adjoint: Floats, t: int) -> float:
-    """The norm of the adjoint at the start of step t, which must be finite."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        norm = float(np.sqrt(adjoint @ adjoint))
-    if not (math.isfinite(norm) or np.isfinite(adjoint).all()):
-        raise NonFiniteError(NOT_FINITE.format(where=f" at step {t}"))
-    return norm

@@ -1,6 +1,7 @@
-"""The three readings of an optimizer's program, for one step: forwards, backwards, adjoint.
+"""The readings of an optimizer's program on the lattice, for one step: forwards and back.
 
-The last two go together: undoing an addition needs the increment, and so does its derivative.
+The way back undoes each statement and carries the adjoint over it at once, because undoing an
+addition needs the increment, and so does its derivative.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrograd.adjoints import Memory
 from retrograd.lattice import rational
-from retrograd.optimizers import Add, AddScaled, Decay, Optimizer
-from retrograd.optimizers.program import itself
+from retrograd.optimizers import Add, AddScaled, Decay, Program, RaiseTo
+from retrograd.optimizers.program import GIVEN, itself
 from retrograd.training.columns import Row, aligned
+from retrograd.training.factors import factor_of
 from retrograd.training.state import State
 
 __all__ = ["Step"]
@@ -34,45 +35,45 @@ class Step:
 
     Args:
         index: the number of the step, from 0.
-        optimizer: whose program is read.
+        program: the optimizer's.
         state: the slots; changed in place.
-        memory: what the adjoint strategy keeps.
         rows: the hyperparameters of this step.
         backend: the array library.
     """
 
     def __init__(
-        self,
-        index: int,
-        optimizer: Optimizer,
-        state: State,
-        memory: Memory,
-        rows: Mapping[str, Row],
-        backend: Any,
+        self, index: int, program: Program, state: State, rows: Mapping[str, Row], backend: Any
     ) -> None:
         self.index = index
-        self.program = optimizer.program
+        self.program = program
         self.state = state
-        self.memory = memory
         self.rows = rows
         self.backend = backend
+        self.given = {
+            "step": index,
+            "root": backend.root,
+            "xp": backend.xp,
+            "layout": state.layout,
+        }
         self.gradient: Floats | None = None
+        self._pull_transforms: Callable[[Floats], dict[str, Any]] | None = None
 
     def forward(self, gradient: Floats) -> None:
-        """Take the step, given the gradient at its start, (N,)."""
-        self.gradient = gradient
-        self.memory.enter(self.index, self.state.slots)
-        for statement in self.program.statements:
-            slot = statement.slot
-            if isinstance(statement, Decay):
-                n, d = _rational(self._factor(statement).values)
-                self.memory.multiply(slot, self.state.slots[slot], n, d)
-                self.state.touched(slot)
-            elif isinstance(statement, AddScaled):
-                self.state.add(slot, self._multiple(statement), self.index)
-            else:
-                arguments = [self._read(name) for name in statement.reads]
-                self.state.add(slot, statement.increment(*arguments), self.index)
+        """Take the step, given the raw gradient at its start, (N,)."""
+        for transform in self.program.transforms:
+            gradient = transform(
+                *[gradient if name == "gradient" else self._read(name) for name in transform.reads]
+            )
+        self._take(gradient)
+
+    def pull(
+        self, gradient: Floats, adjoint: Mapping[str, Floats], wanted: set[str], found: Found
+    ) -> None:
+        """Take the step and go back over it, as `backward` does, with the gradient known."""
+        self._transform(gradient, wanted)
+        assert self.gradient is not None
+        self._take(self.gradient)
+        self.backward(adjoint, _unasked, wanted, found)
 
     def backward(
         self, adjoint: Mapping[str, Floats], ask: AskGradient, wanted: set[str], found: Found
@@ -82,27 +83,66 @@ class Step:
         Args:
             adjoint: the adjoint of each slot and of the "gradient" (zero on entry), (N,), changed
                 in place: on return that at the start of the step, but for what comes through
-                the gradient.
-            ask: gives the gradient; called when the position has been undone.
+                the raw gradient.
+            ask: gives the raw gradient; called when the position has been undone.
             wanted: the hyperparameters whose adjoints are asked for.
             found: takes them.
         """
         readers = self.program.readers
         for statement in reversed(self.program.statements):
             if statement in readers and self.gradient is None:
-                self.gradient = ask(self._direction(adjoint))
+                self._transform(ask(self._direction(adjoint)), wanted)
             if isinstance(statement, Decay):
                 self._undo_decay(statement, adjoint, wanted, found)
             elif isinstance(statement, AddScaled):
                 self._undo_multiple(statement, adjoint, wanted, found)
             else:
-                self._undo_add(statement, adjoint, wanted, found)
-        self.memory.leave(self.index)
+                self._undo_increment(statement, adjoint, wanted, found)
+        if self._pull_transforms is not None:
+            parts = self._pull_transforms(adjoint["gradient"])
+            adjoint["gradient"].fill(0.0)
+            for name, bar in parts.items():
+                self._deliver(name, bar, adjoint, found)
+
+    def _take(self, gradient: Floats) -> None:
+        self.gradient = gradient
+        for statement in self.program.statements:
+            slot = statement.slot
+            if isinstance(statement, Decay):
+                self.state.multiply(slot, *rational(self._factor(statement).values))
+            elif isinstance(statement, AddScaled):
+                self.state.add(slot, self._multiple(statement), self.index)
+            else:
+                rise = statement.increment(*[self._read(name) for name in statement.reads])
+                change = self.state.add if isinstance(statement, Add) else self.state.raise_to
+                change(slot, rise, self.index)
+
+    def _transform(self, raw: Floats, wanted: set[str]) -> None:
+        """The gradient that the statements see, and the way back from its adjoint."""
+        transforms = self.program.transforms
+        if not transforms:
+            self.gradient = raw
+            return
+        reads = dict.fromkeys(name for transform in transforms for name in transform.reads)
+        names = ["gradient", *[name for name in reads if self._varies(name, wanted)]]
+        names = list(dict.fromkeys(names))
+
+        def transformed(*values: Any) -> Any:
+            known = dict(zip(names, values, strict=True))
+            for transform in transforms:
+                known["gradient"] = transform(
+                    *[known[n] if n in known else self._read(n) for n in transform.reads]
+                )
+            return known["gradient"]
+
+        arguments = [raw if name == "gradient" else self._read(name) for name in names]
+        self.gradient, pullback = self.backend.vjp(transformed, *arguments)
+        self._pull_transforms = lambda bar: dict(zip(names, pullback(bar), strict=True))
 
     def _direction(self, bars: Mapping[str, Floats]) -> Floats | None:
         """The adjoint of the gradient, if it is known before the gradient is."""
         readers = self.program.readers
-        if len(readers) == 1 and isinstance(readers[0], AddScaled):
+        if len(readers) == 1 and isinstance(readers[0], AddScaled) and not self.program.gradient:
             return self._factor(readers[0]).times(bars[readers[0].slot], self.state.direction)
         return None
 
@@ -112,9 +152,8 @@ class Step:
         """Divide the slot again; the rational that was applied is what is differentiated."""
         slot, state, bar = statement.slot, self.state, bars[statement.slot]
         factor = self._factor(statement)
-        n, d = _rational(factor.values)
-        self.memory.unmultiply(self.index, slot, state.slots[slot], n, d)
-        state.touched(slot)
+        n, d = rational(factor.values)
+        state.unmultiply(slot, n, d)
         if wanted.intersection(statement.reads):
             self._found_factor(statement, factor.dot(bar, state.value(slot)), wanted, found)
         Row(n / d, state.layout).times(bar, bar)
@@ -130,28 +169,41 @@ class Step:
             self._found_factor(statement, cotangent, wanted, found)
         bars[statement.source][:] += factor.times(bar, self.state.scratch)
 
-    def _undo_add(
-        self, statement: Add, bars: Mapping[str, Floats], wanted: set[str], found: Found
+    def _undo_increment(
+        self, statement: Add | RaiseTo, bars: Mapping[str, Floats], wanted: set[str], found: Found
     ) -> None:
-        """Subtract the increment again; everything that it read gets its cotangent."""
-        fixed = {
-            name: self._read(name)
-            for name in statement.reads
-            if name in ("step", "root") or (name in self.rows and name not in wanted)
-        }
-        names = [name for name in statement.reads if name not in fixed]
+        """Undo an addition or a maximum; everything that the increment read gets its cotangent."""
+        slot = statement.slot
+        names = [name for name in statement.reads if self._varies(name, wanted)]
+        values = [self._read(name) for name in names]
 
         def increment(*values: Any) -> Any:
-            given = {**fixed, **dict(zip(names, values, strict=True))}
-            return statement.increment(*[given[name] for name in statement.reads])
+            known = dict(zip(names, values, strict=True))
+            return statement.increment(
+                *[known[n] if n in known else self._read(n) for n in statement.reads]
+            )
 
-        rise, pullback = self.backend.vjp(increment, *[self._read(name) for name in names])
-        self.state.subtract(statement.slot, rise, self.index)
-        for name, cotangent in zip(names, pullback(bars[statement.slot]), strict=True):
-            if name in self.rows:
-                found(name, self.rows[name].collect(cotangent))
-            else:
-                bars[name][:] += cotangent
+        rise, pullback = self.backend.vjp(increment, *values)
+        if isinstance(statement, Add):
+            self.state.subtract(slot, rise, self.index)
+            bar = bars[slot]
+        else:
+            self.state.lower_from(slot, rise, self.index)
+            share = _share(np.asarray(rise), self.state.value(slot))
+            bar = bars[slot] * share
+            bars[slot][:] -= bar
+        for name, cotangent in zip(names, pullback(bar), strict=True):
+            self._deliver(name, cotangent, bars, found)
+
+    def _varies(self, name: str, wanted: set[str]) -> bool:
+        """Whether the derivative with respect to what is read matters."""
+        return name in wanted if name in self.rows else name == "gradient" or name not in GIVEN
+
+    def _deliver(self, name: str, bar: Any, bars: Mapping[str, Floats], found: Found) -> None:
+        if name in self.rows:
+            found(name, self.rows[name].collect(bar))
+        else:
+            bars[name][:] += bar
 
     def _found_factor(
         self, statement: Decay | AddScaled, bar: Floats, wanted: set[str], found: Found
@@ -160,16 +212,20 @@ class Step:
         if statement.factor is itself:
             found(statement.reads[0], bar)
             return
-        values = aligned([self.rows[name] for name in statement.reads])
-        _, pullback = self.backend.vjp(statement.factor, *values)
-        for name, part in zip(statement.reads, pullback(bar), strict=True):
+        names = [name for name in statement.reads if name in self.rows]
+
+        def factor(*values: Any) -> Any:
+            known = {**self.given, **dict(zip(names, values, strict=True))}
+            return statement.factor(*[known[name] for name in statement.reads])
+
+        _, pullback = self.backend.vjp(factor, *aligned([self.rows[name] for name in names]))
+        for name, part in zip(names, pullback(bar), strict=True):
             if name in wanted:
                 row = self.rows[name]
                 found(name, part if len(part) == len(row.values) else row.collect(part))
 
     def _factor(self, statement: Decay | AddScaled) -> Row:
-        values = aligned([self.rows[name] for name in statement.reads])
-        return Row(statement.factor(*values), self.state.layout)
+        return factor_of(statement, self.rows, self.index, self.state.layout)
 
     def _multiple(self, statement: AddScaled) -> Floats:
         """coefficient * source, (N,), in memory that the next call takes again."""
@@ -178,19 +234,17 @@ class Step:
     def _read(self, name: str) -> Any:
         if name == "gradient":
             return self.gradient
-        if name == "step":
-            return self.index
-        if name == "root":
-            return self.backend.root
+        if name in self.given:
+            return self.given[name]
         if name in self.rows:
             return self.rows[name].spread
         return self.state.value(name)
 
 
-def _rational(factors: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """n/d for each factor; 0/1 for a factor of 0, which the lattice itself does not take."""
-    zero = factors == 0
-    if not zero.any():
-        return rational(factors)
-    n, d = rational(np.where(zero, 0.5, factors))
-    return np.where(zero, 0, n), np.where(zero, 1, d)
+def _share(rise: Floats, before: Floats) -> Floats:
+    """The part of a maximum's adjoint that goes to the increment: 1 where it won, 1/2 at a tie."""
+    return np.where(rise > before, 1.0, np.where(rise == before, 0.5, 0.0))
+
+
+def _unasked(direction: Floats | None) -> Floats:
+    raise AssertionError("the gradient was known")

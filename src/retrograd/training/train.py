@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from retrograd.adjoints import Adjoint, Reversible
+from retrograd.adjoints import Adjoint, Checkpointed, Reversible
 from retrograd.backends import NumpyBackend
 from retrograd.optimizers import Optimizer
 from retrograd.training.arguments import (
+    check_adjoint,
     check_decays,
     check_run,
-    check_strategy,
     layout_of,
     tables_of,
 )
 from retrograd.training.diagnostics import Diagnostics
+from retrograd.training.in_floats import FloatTraining
+from retrograd.training.on_lattice import LatticeTraining
 from retrograd.training.run import Run
+from retrograd.training.training import Problem
 
-__all__ = ["train"]
+__all__ = ["problem_of", "train"]
 
 
 def train(
@@ -47,7 +50,10 @@ def train(
         hyper: what else the loss depends on: a container (None for nothing).
         optimizer: such as `Momentum(rate, momentum)`.
         steps: how many steps, at least 1.
-        adjoint: how the sweep gets the states back: `Reversible()` (the default) or `Stored()`.
+        adjoint: how the sweep gets the states back: `Reversible()`, `Checkpointed()`, `Stored()`,
+            `Coded(model)`, `Auto(memory)` or, approximately, `StraightLine()` and `Truncated(k)`.
+            By default `Reversible()`, and `Checkpointed()` for an optimizer that cannot be run
+            backwards.
         diagnostics: filled with losses, times and the sweep's certificate.
 
     Returns:
@@ -78,33 +84,55 @@ def train(
         Maclaurin, Duvenaud & Adams, "Gradient-based Hyperparameter Optimization through
         Reversible Learning", ICML 2015.
     """
-    backend = NumpyBackend()
-    adjoint = Reversible() if adjoint is None else adjoint
     check_run(loss, optimizer, steps)
-    check_strategy(adjoint, diagnostics, optimizer)
+    obstacle = optimizer.program.obstacle()
+    if adjoint is None:
+        adjoint = Checkpointed() if obstacle else Reversible()
+    check_adjoint(adjoint, diagnostics)
+    adjoint.check(optimizer.name, obstacle)
+    problem, inputs = problem_of(loss, w0, hyper, optimizer, int(steps))
+    backend, differentiated = problem.backend, any(map(problem.backend.is_traced, inputs))
+    if adjoint.arithmetic == "lattice":
+        plain = [backend.value_of(x) for x in inputs[len(inputs) - len(problem.tables) :]]
+        tables = dict(zip(problem.tables, plain, strict=True))
+        check_decays(optimizer, tables, problem.layout, problem.steps)
+        trajectory = LatticeTraining(problem, differentiated=differentiated)
+    else:
+        trajectory = FloatTraining(problem, differentiated=differentiated)
+    run = Run(trajectory, adjoint, diagnostics)
+    if differentiated:
+        trained = backend.differentiable("train", run.forward, run.sweep, *inputs)
+    else:
+        trained = run.forward(*inputs)
+    return backend.unflatten(problem.structure, trained)
+
+
+def problem_of(
+    loss: Callable[[Any, Any, int], Any], w0: Any, hyper: Any, optimizer: Optimizer, steps: int
+) -> tuple[Problem, list[Any]]:
+    """What is trained, and the numbered inputs of the run, some of them traced.
+
+    Args:
+        loss: as in `train`.
+        w0: as in `train`.
+        hyper: as in `train`.
+        optimizer: as in `train`.
+        steps: as in `train`.
+    """
+    backend = NumpyBackend()
     leaves, structure = backend.flatten(w0)
     layout = layout_of(leaves, backend.leaf_names(w0))
     hyper_leaves, hyper_structure = backend.flatten(hyper)
     tables = tables_of(optimizer, layout, structure, steps, backend)
-    plain = {name: backend.value_of(values) for name, values in tables.items()}
-    check_decays(optimizer, plain, layout, steps, adjoint)
-    inputs = [*leaves, *hyper_leaves, *tables.values()]
-    run = Run(
+    problem = Problem(
         loss=loss,
         optimizer=optimizer,
         steps=steps,
-        adjoint=adjoint,
         backend=backend,
         layout=layout,
         structure=structure,
         hyper_structure=hyper_structure,
         tables=tuple(tables),
-        diagnostics=Diagnostics() if diagnostics is None else diagnostics,
         traced=[i for i, leaf in enumerate(hyper_leaves) if backend.is_traced(leaf)],
-        differentiated=any(backend.is_traced(x) for x in inputs),
     )
-    if run.differentiated:
-        trained = backend.differentiable("train", run.forward, run.sweep, *inputs)
-    else:
-        trained = run.forward(*inputs)
-    return backend.unflatten(structure, trained)
+    return problem, [*leaves, *hyper_leaves, *tables.values()]

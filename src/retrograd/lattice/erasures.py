@@ -1,0 +1,85 @@
+"""What a factor of 0 takes from a slot: whole integers, which go to a tape word by word."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrograd.errors import ReversalError
+from retrograd.lattice.layout import Layout
+from retrograd.lattice.stack import Stack
+
+__all__ = ["Erasures"]
+
+Integers = NDArray[np.int64]
+Places = slice | NDArray[np.intp]
+
+
+class Erasures:
+    """The stack of the integers that were multiplied by 0: 8 bytes for a word, 4 for a limb.
+
+    Args:
+        layout: the layout of the slot.
+
+    Example:
+        >>> erasures, slot = Erasures(Layout([(2,), (1,)])), np.array([5, 6, 7])
+        >>> erasures.erase(slot, np.array([True, False]), keep=True)
+        >>> slot, erasures.stack.nbytes
+        (array([0, 0, 7]), 16)
+        >>> erasures.bring_back(slot, np.array([True, False]))
+        >>> slot
+        array([5, 6, 7])
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.stack = Stack(np.uint16)
+
+    def erase(self, integers: Integers, zero: NDArray[np.bool_], *, keep: bool) -> None:
+        """Set integers to 0.
+
+        Args:
+            integers: (N,) or (words, N); changed in place.
+            zero: which, of shape () or (1,) for all, (L,) per leaf or (N,) per element.
+            keep: False drops what they were.
+        """
+        for places in self._places(zero):
+            if keep:
+                for k, row in enumerate(np.atleast_2d(integers)):
+                    self.stack.push(_parts(row[places], limb=k > 0))
+            integers[..., places] = 0
+
+    def bring_back(self, integers: Integers, zero: NDArray[np.bool_]) -> None:
+        """Undo the last `erase` that has not been undone.
+
+        Args:
+            integers: as `erase` left them; changed in place.
+            zero: as given to `erase`.
+
+        Raises:
+            ReversalError: an integer is not 0, so the slot is not as `erase` left it; or more is
+                asked for than was erased.
+        """
+        rows = np.atleast_2d(integers)
+        for places in reversed(self._places(zero)):
+            if rows[:, places].any():
+                raise ReversalError(
+                    "a slot is not 0 where its multiplication by 0 is undone; undo the steps "
+                    "after it with the increments of the forward run"
+                )
+            for k in reversed(range(len(rows))):
+                size = rows[k, places].size
+                parts = self.stack.pop((2 if k else 4) * size)
+                rows[k, places] = np.ascontiguousarray(parts).view(np.uint32 if k else np.int64)
+
+    def _places(self, zero: NDArray[np.bool_]) -> list[Places]:
+        if zero.size == 1:
+            return [slice(0, self.layout.size)]
+        if zero.size == len(self.layout):
+            return [self.layout.leaves[leaf] for leaf in np.flatnonzero(zero).tolist()]
+        return [np.flatnonzero(zero)]
+
+
+def _parts(row: Integers, *, limb: bool) -> NDArray[np.uint16]:
+    whole = row.astype(np.uint32) if limb else np.ascontiguousarray(row)
+    return whole.view(np.uint16)

@@ -1,0 +1,66 @@
+"""The mean of all weights of a run, on top of any optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from retrograd.optimizers.program import AddScaled, Decay, Program
+from retrograd.optimizers.wrapper import Wrapper
+
+__all__ = ["Polyak"]
+
+# The lattice multiplies by rationals with denominators up to 65,536.
+_LAST = 65_535
+
+
+def _kept(step: int) -> float:
+    return min(step, _LAST) / (min(step, _LAST) + 1)
+
+
+def _new(step: int) -> float:
+    return 1 - _kept(step)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Polyak(Wrapper):
+    """An optimizer that returns the mean of its weights over the run, exactly reversible:
+
+        a <- t / (t + 1) * a + 1 / (t + 1) * w,  after the steps t = 0, 1, ...
+
+    The mean is that of the weights after every step; w_0 is not in it. From step 65,536 on, the
+    average is exponential: a new step's share stays 1/65,536. Around another average, it averages
+    that one.
+
+    Args:
+        optimizer: the optimizer to take the weights from.
+        radix: binary digits after the point on the lattice, by slot. The default for "mean",
+            70 in two words, holds magnitudes below 16,777,216.
+
+    Example:
+        >>> import numpy as np
+        >>> import retrograd as rg
+        >>> loss = lambda w, hyper, step: np.sum(w * hyper)
+        >>> optimizer = rg.Polyak(rg.Momentum(1.0, 0.5))
+        >>> rg.train(loss, np.zeros(2), np.array([-1.0, 1.0]), optimizer, steps=2).round(6)
+        array([ 1.75, -1.75])
+
+    References:
+        Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", 1992.
+    """
+
+    own_slots: ClassVar[tuple[str, ...]] = ("mean",)
+    own_radixes: ClassVar[Mapping[str, int]] = {"mean": 70}
+    own_words: ClassVar[Mapping[str, int]] = {"mean": 2}
+
+    def extended(self, program: Program) -> Program:
+        """The program with the mean brought up to date at its end."""
+        slot, reads = self.called("mean"), ("step",)
+        averaging = (Decay(slot, _kept, reads), AddScaled(slot, program.result, _new, reads))
+        return replace(
+            program,
+            slots=(*program.slots, slot),
+            statements=(*program.statements, *averaging),
+            result=slot,
+        )

@@ -1,0 +1,224 @@
+"""The gradient of a run's loss: evaluated, watched, and recomputed with the same bits.
+
+Each gradient leaves a checksum. Whoever evaluates it again is told if the bits are others.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrograd.errors import ArgumentError, NonFiniteError, ReversalError
+from retrograd.lattice import Layout, checksum
+from retrograd.training.differences import differing
+
+__all__ = ["Gradients"]
+
+Floats = NDArray[np.float64]
+Push = Callable[[Any], tuple[Any, list[Any]]]
+
+
+class Gradients:
+    """The loss of a run and its derivatives, at weights that the run hands in.
+
+    Args:
+        loss: `loss(w, hyper, step)`.
+        backend: the array library.
+        layout: the layout of the weights.
+        structure: the structure of the weights' container.
+        hyper_structure: the structure of the container of `hyper`.
+        hyper_leaves: the leaves of `hyper`.
+        dtypes: the dtypes of the weights' leaves.
+        steps: how many steps.
+        watched: whether gradients are evaluated twice, and must have the same bits.
+    """
+
+    def __init__(
+        self,
+        loss: Callable[..., Any],
+        backend: Any,
+        layout: Layout,
+        structure: Any,
+        hyper_structure: Any,
+        hyper_leaves: Sequence[Any],
+        dtypes: Sequence[np.dtype[Any]],
+        steps: int,
+        *,
+        watched: bool,
+    ) -> None:
+        self.loss = loss
+        self.backend = backend
+        self.layout = layout
+        self.structure = structure
+        self.hyper_structure = hyper_structure
+        self.hyper_leaves = [_locked(leaf) for leaf in hyper_leaves]
+        self.hyper = backend.unflatten(hyper_structure, self.hyper_leaves)
+        self.dtypes = dtypes
+        self.watched = watched
+        self._marks = array("Q", bytes(8 * steps if watched else 0))
+        self._marked = 0
+
+    def tree(self, flat: NDArray[Any]) -> Any:
+        """A flat vector as a container like the weights, in their dtypes."""
+        parts = [
+            part.astype(dtype, copy=False)
+            for part, dtype in zip(self.layout.split(flat), self.dtypes, strict=True)
+        ]
+        return self.backend.unflatten(self.structure, parts)
+
+    def flat(self, tree: Any) -> Floats:
+        """A container like the weights as a flat vector."""
+        return self.layout.join(self.backend.flatten(tree)[0], np.empty(self.layout.size))
+
+    def value_and_gradient(self, w: Any, t: int) -> tuple[float, Floats]:
+        """The loss at step t and its gradient, (N,), noted or compared with what was noted."""
+        value, gradient = self._evaluate(w, t)
+        self._watch(t, gradient)
+        return value, gradient
+
+    def elsewhere(self, w: Any, t: int) -> Floats:
+        """The gradient of step t at other weights than the run had then, (N,)."""
+        return self._evaluate(w, t)[1]
+
+    def linearized(self, w: Any, t: int, active: Sequence[int]) -> tuple[Floats, Push]:
+        """The gradient at step t, and its derivative as a function of a direction.
+
+        Args:
+            w: the weights, a container.
+            t: the step.
+            active: the numbers of the leaves of `hyper` whose mixed derivatives are wanted.
+
+        Returns:
+            The gradient, (N,), and `push(direction)`: the Hessian's product with a container like
+            the weights, as leaves, and the mixed derivatives' products, one per active leaf.
+        """
+        gradient, along = self.backend.linearized_gradient(
+            self.loss, w, self._active(active), self._rebuild(active), t
+        )
+        flat = self.flat(gradient)
+        self._watch(t, flat)
+
+        def push(direction: Any) -> tuple[Any, list[Any]]:
+            return self._plain(*along(direction))
+
+        return flat, push
+
+    def along(
+        self, w: Any, t: int, active: Sequence[int], direction: Floats
+    ) -> tuple[Floats, tuple[Any, list[Any]]]:
+        """Both results of `linearized`, for a direction that is known before the gradient is."""
+        gradient, along, mixed = self.backend.gradient_along(
+            self.loss, w, self._active(active), self._rebuild(active), t, self.tree(direction)
+        )
+        flat = self.flat(gradient)
+        self._watch(t, flat)
+        return flat, self._plain(along, mixed)
+
+    def preflight(self, w: Any, gradient: Floats, traced: Sequence[int]) -> None:
+        """Evaluate the first gradient as the sweep will: an exact way back needs equal bits."""
+        again, _ = self.backend.linearized_gradient(
+            self.loss, w, self._active(traced), self._rebuild(traced), 0
+        )
+        leaves = self.backend.flatten(again)[0]
+        self._refuse_traced(leaves)
+        flat = self.flat(leaves)
+        if not _same_bits(gradient, flat):
+            raise ReversalError(
+                "the gradient at step 0 has other bits when the sweep evaluates it "
+                f"({differing(gradient, flat, self.layout)}), so the run cannot be gone back over: "
+                + (_LAYOUT if _same_bits(gradient, self._evaluate(w, 0)[1]) else STOCHASTIC)
+            )
+
+    def cause(self, w: Any, t: int) -> str:
+        """Why the gradient at step t may be another than in the forward run."""
+        try:
+            _, once = self._evaluate(w, t)
+            return CHANGED if _same_bits(once, self._evaluate(w, t)[1]) else STOCHASTIC
+        except Exception:  # whatever a loss does at a state that is not its own
+            return CHANGED
+
+    def _evaluate(self, w: Any, t: int) -> tuple[float, Floats]:
+        try:
+            value, gradient = self.backend.value_and_gradient(self.loss, w, self.hyper, t)
+        except ValueError as error:
+            if "read-only" not in str(error):
+                raise
+            raise ArgumentError(
+                "loss: it writes to an array of hyper in place, which would change what the sweep "
+                "asks for again; write to a copy (h = h.copy())"
+            ) from error
+        self._refuse_traced([value, *self.backend.flatten(gradient)[0]])
+        if not math.isfinite(value):
+            raise NonFiniteError(
+                f"the loss is {float(value)} at step {t}: lower the rate or the scale of the "
+                "initial weights, or look for a division by zero or logarithm in the loss"
+            )
+        return float(value), self.flat(gradient)
+
+    def _watch(self, t: int, gradient: Floats) -> None:
+        """Note the bits of the gradient at step t, or compare them with those noted."""
+        if not self.watched:
+            return
+        mark = checksum(gradient)
+        if t == self._marked:
+            self._marks[t] = mark
+            self._marked += 1
+        elif mark != self._marks[t]:
+            raise ReversalError(f"the gradient at step {t} has other bits than in the forward run")
+
+    def _active(self, numbers: Sequence[int]) -> list[Any]:
+        return [self.hyper_leaves[i] for i in numbers]
+
+    def _rebuild(self, active: Sequence[int]) -> Callable[[Sequence[Any]], Any]:
+        def rebuild(values: Sequence[Any]) -> Any:
+            leaves = list(self.hyper_leaves)
+            for i, value in zip(active, values, strict=True):
+                leaves[i] = value
+            return self.backend.unflatten(self.hyper_structure, leaves)
+
+        return rebuild
+
+    def _plain(self, along: Any, mixed: list[Any]) -> tuple[list[Any], list[Any]]:
+        leaves = self.backend.flatten(along)[0]
+        self._refuse_traced([*leaves, *mixed])
+        return leaves, mixed
+
+    def _refuse_traced(self, found: Sequence[Any]) -> None:
+        if any(self.backend.is_traced(x) for x in found):
+            raise ArgumentError(
+                "loss: it uses a traced value that it was not handed (by closure), so its "
+                "derivative would be lost; pass that value to train as hyper"
+            )
+
+
+STOCHASTIC = (
+    "the loss is not a deterministic function of (w, hyper, step). Draw batches and noise from the "
+    "step and a seed (retrograd.data.minibatch, numpy.random.Philox), not from a global generator."
+)
+CHANGED = (
+    "the gradient there is repeatable now, so something changed between the two passes: data or "
+    "weights written to in place, the number of BLAS threads, or the loss's own state. Keep them "
+    "fixed until the derivative has been taken."
+)
+_LAYOUT = (
+    "it repeats its bits without the second derivative, but not with it. An operation of the loss "
+    "gives its result another memory layout there; keep arrays contiguous (np.ascontiguousarray)."
+)
+
+
+def _same_bits(a: Floats, b: Floats) -> bool:
+    return bool(np.array_equal(a.view(np.int64), b.view(np.int64)))
+
+
+def _locked(leaf: Any) -> Any:
+    """A leaf of `hyper` as the loss may see it: an array that cannot be written to."""
+    if not isinstance(leaf, np.ndarray):
+        return leaf
+    leaf = leaf.view()
+    leaf.flags.writeable = False
+    return leaf

@@ -1,0 +1,319 @@
+"""`iterate`: the last state of any map that is applied again and again, differentiably."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrograd.adjoints import Adjoint, Checkpointed, Snapshot, bytes_of
+from retrograd.backends import NumpyBackend
+from retrograd.errors import ArgumentError, NonFiniteError, ReversalError
+from retrograd.lattice import checksum
+from retrograd.training.arguments import check_adjoint, check_steps
+from retrograd.training.diagnostics import Diagnostics
+from retrograd.training.results import NOT_FINITE, finite
+from retrograd.training.run import Run
+from retrograd.training.trajectory import Trajectory
+
+__all__ = ["Iteration", "iterate"]
+
+
+def iterate(
+    step: Callable[[Any, Any, int], Any],
+    x0: Any,
+    params: Any,
+    steps: int,
+    *,
+    adjoint: Adjoint | None = None,
+    diagnostics: Diagnostics | None = None,
+) -> Any:
+    """Apply a map again and again: x_{t+1} = step(x_t, params, t); returns x_T, differentiably.
+
+    The map may be anything: a recurrent network over its sequence, a solver of a differential
+    equation, an optimizer of one's own. Its derivative reaches `x0` and every float leaf of
+    `params`, and `adjoint` says what is kept for it.
+
+    Args:
+        step: `step(x, params, t)`, the next state: a container like `x` of arrays of the same
+            shapes and dtypes. Deterministic; what it should be differentiated with respect to must
+            enter through `x` or `params`, not by closure.
+        x0: the first state: a container of float arrays.
+        params: what else the map depends on: a container (None for nothing).
+        steps: how many steps, at least 1.
+        adjoint: how the sweep gets the states back: `Checkpointed()` by default; `Stored`, `Coded`,
+            `StraightLine`, `Truncated`, `Auto`.
+        diagnostics: filled with times and the sweep's certificate.
+
+    Returns:
+        The last state, a container like `x0`.
+
+    Raises:
+        ArgumentError: an argument has a wrong shape, type or value, or `step` returns another
+            container, shape or dtype than it was given.
+        NotReversibleError: `adjoint` needs a map with an exact inverse.
+        NonFiniteError: an adjoint is NaN or infinite.
+        ReversalError: `step` is not deterministic, or something changed between the two passes.
+
+    Example:
+        >>> import retrograd as rg
+        >>> import retrograd.numpy as np
+        >>> def step(x, rate, t):  # the logistic map
+        ...     return rate * x * (1 - x)
+        >>> def last(rate):
+        ...     return np.sum(rg.iterate(step, np.array([0.4]), rate, steps=20))
+        >>> float(rg.grad(last)(2.5).round(6))  # it settles at 1 - 1/rate
+        0.16
+
+    References:
+        Griewank & Walther, "Evaluating Derivatives", 2nd edition 2008, chapter 12.
+    """
+    backend = NumpyBackend()
+    adjoint = Checkpointed() if adjoint is None else adjoint
+    if not callable(step):
+        raise ArgumentError(f"step: {step!r:.60} was given; give a function step(x, params, t)")
+    check_steps(steps)
+    check_adjoint(adjoint, diagnostics)
+    leaves, structure = backend.flatten(x0)
+    if not leaves:
+        raise ArgumentError("x0: it holds no float array; give the first state")
+    leaves = [backend.array(leaf) for leaf in leaves]
+    param_leaves, param_structure = backend.flatten(params)
+    differentiated = any(backend.is_traced(x) for x in (*leaves, *param_leaves))
+    iteration = Iteration(
+        step,
+        backend,
+        structure,
+        backend.leaf_names(x0),
+        param_structure,
+        steps,
+        differentiated=differentiated,
+    )
+    adjoint.check("iterate", iteration.obstacle)
+    run = Run(iteration, adjoint, diagnostics)
+    inputs = [*leaves, *param_leaves]
+    if differentiated:
+        last = backend.differentiable("iterate", run.forward, run.sweep, *inputs)
+    else:
+        last = run.forward(*inputs)
+    return backend.unflatten(structure, last)
+
+
+class Iteration(Trajectory):
+    """The dynamics of a map on containers of float arrays.
+
+    The inputs are numbered: the leaves of the state, then those of the parameters.
+
+    Args:
+        step: the map.
+        backend: the array library.
+        structure: the structure of the state.
+        names: the names of its leaves, for messages.
+        param_structure: the structure of the parameters.
+        steps: how many steps.
+        differentiated: whether a sweep will follow.
+    """
+
+    name = "iterate"
+    arithmetic = "floats"
+    obstacle = "a map given as a function has no known inverse"
+
+    def __init__(
+        self,
+        step: Callable[[Any, Any, int], Any],
+        backend: Any,
+        structure: Any,
+        names: Sequence[str],
+        param_structure: Any,
+        steps: int,
+        *,
+        differentiated: bool,
+    ) -> None:
+        self.step = step
+        self.backend = backend
+        self.structure = structure
+        self.names = names
+        self.param_structure = param_structure
+        self.steps = steps
+        self.differentiated = differentiated
+        self.marks = array("Q")
+
+    def start(self, inputs: Sequence[Any]) -> None:
+        count = len(self.names)
+        self.leaves = [np.array(leaf) for leaf in inputs[:count]]
+        self.param_leaves = list(inputs[count:])
+        self.params = self.backend.unflatten(self.param_structure, self.param_leaves)
+
+    def result(self) -> tuple[NDArray[Any], ...]:
+        return tuple(self.leaves)
+
+    def advance(self, t: int) -> None:
+        leaves = self._checked(self.step(self._x(self.leaves), self.params, t), t)
+        if t == 0 and self.differentiated and not self.marks:
+            self._preflight(leaves)
+        self.leaves = leaves
+        self._watch(t + 1, leaves)
+
+    def pull(self, t: int) -> None:
+        active = [self.param_leaves[i] for i in self.active]
+
+        def taken(leaves: Any, active: Any) -> Any:
+            given = list(self.param_leaves)
+            for i, value in zip(self.active, active, strict=True):
+                given[i] = value
+            params = self.backend.unflatten(self.param_structure, given)
+            return self.backend.flatten(self.step(self._x(leaves), params, t))[0]
+
+        after, pullback = self.backend.vjp(taken, self.leaves, active)
+        self._refuse_traced(after)
+        self._watch(t + 1, after)
+        self.bars, param_bars = pullback(self.bars)
+        self._refuse_traced([*self.bars, *param_bars])
+        self.param_bars = [
+            bar if old is None else old + bar
+            for old, bar in zip(self.param_bars, param_bars, strict=True)
+        ]
+
+    def snapshot(self) -> Snapshot:
+        return {str(i): leaf.copy() for i, leaf in enumerate(self.leaves)}
+
+    def restore(self, snapshot: Snapshot) -> None:
+        self.leaves = [np.array(snapshot[str(i)]) for i in range(len(self.leaves))]
+
+    def fingerprint(self) -> int:
+        return checksum(*self.leaves)
+
+    def begin(self, wanted: Sequence[int], cotangents: Sequence[Any]) -> None:
+        self.wanted = wanted
+        count = len(self.leaves)
+        self.active = [i - count for i in wanted if i >= count]
+        self.bars: list[Any] = [
+            np.zeros_like(leaf) if bar is None else np.asarray(bar, leaf.dtype)
+            for leaf, bar in zip(self.leaves, cotangents, strict=True)
+        ]
+        self.param_bars: list[Any] = [None] * len(self.active)
+
+    def found(self) -> list[Any]:
+        count = len(self.leaves)
+        bars: list[Any] = []
+        for i in self.wanted:
+            if i < count:
+                bars.append(self.bars[i])
+            else:
+                bar = self.param_bars[self.active.index(i - count)]
+                bars.append(np.zeros_like(self.param_leaves[i - count]) if bar is None else bar)
+        return finite(bars)
+
+    def adjoint_norm(self, t: int) -> float:
+        norm = float(np.sqrt(sum(float(np.vdot(bar, bar).real) for bar in self.bars)))
+        if not np.isfinite(norm) and not all(np.isfinite(bar).all() for bar in self.bars):
+            raise NonFiniteError(NOT_FINITE.format(where=f" at step {t}"))
+        return norm
+
+    def export_adjoint(self) -> Snapshot:
+        arrays = {f"state/{i}": np.array(bar) for i, bar in enumerate(self.bars)}
+        return arrays | {
+            f"param/{i}": np.array(bar) for i, bar in enumerate(self.param_bars) if bar is not None
+        }
+
+    def import_adjoint(self, arrays: Snapshot) -> None:
+        self.bars = [np.array(arrays[f"state/{i}"]) for i in range(len(self.bars))]
+        self.param_bars = [arrays.get(f"param/{i}") for i in range(len(self.active))]
+
+    def checksum_of_inputs(self) -> int:
+        return checksum(*map(np.asarray, self.param_leaves))
+
+    def cause(self, t: int) -> str:
+        try:
+            once, again = (
+                checksum(*self.backend.flatten(self.step(self._x(self.leaves), self.params, t))[0])
+                for _ in range(2)
+            )
+        except Exception:  # whatever a map does at a state that is not its own
+            return _CHANGED
+        return _CHANGED if once == again else _STOCHASTIC
+
+    def describe(self, right: Snapshot) -> str:
+        wrong = [
+            name
+            for i, name in enumerate(self.names)
+            if checksum(self.leaves[i]) != checksum(right[str(i)])
+        ]
+        return f"leaves {', '.join(wrong)} differ"
+
+    @property
+    def elements(self) -> int:
+        return sum(leaf.size for leaf in self.leaves)
+
+    @property
+    def state_nbytes(self) -> int:
+        return bytes_of(dict(zip(self.names, self.leaves, strict=True)))
+
+    def _x(self, leaves: Sequence[Any]) -> Any:
+        return self.backend.unflatten(self.structure, leaves)
+
+    def _checked(self, x: Any, t: int) -> list[NDArray[Any]]:
+        """The leaves of a next state, which must be like those before."""
+        leaves, structure = self.backend.flatten(x)
+        if structure != self.structure:
+            raise ArgumentError(
+                f"step: at step {t} it returned another container than it was given ({structure} "
+                f"instead of {self.structure}); return the next state in the form of x0"
+            )
+        self._refuse_traced(leaves)
+        for name, old, new in zip(self.names, self.leaves, leaves, strict=True):
+            kind = f"{np.asarray(new).dtype} of shape {np.shape(new)}"
+            if kind != f"{old.dtype} of shape {old.shape}":
+                raise ArgumentError(
+                    f"step: at step {t} it returned {kind} for {name}, which was {old.dtype} of "
+                    f"shape {old.shape}; keep shapes and dtypes (give x0 in those of the result)"
+                )
+        return [np.asarray(leaf) for leaf in leaves]
+
+    def _preflight(self, leaves: Sequence[NDArray[Any]]) -> None:
+        """The first step as the sweep will take it: its bits must be the same."""
+        again, _ = self.backend.vjp(
+            lambda x, params: self.backend.flatten(
+                self.step(self._x(x), self.backend.unflatten(self.param_structure, params), 0)
+            )[0],
+            self.leaves,
+            self.param_leaves,
+        )
+        self._refuse_traced(again)
+        if checksum(*again) != checksum(*leaves):
+            raise ReversalError(
+                "step 0 has other bits when the sweep takes it, so the run cannot be gone back "
+                f"over: {_STOCHASTIC}"
+            )
+
+    def _watch(self, t: int, leaves: Sequence[Any]) -> None:
+        """Note the bits of the state at step t, or compare them with those noted."""
+        if not self.differentiated:
+            return
+        mark = checksum(*[np.asarray(leaf) for leaf in leaves])
+        if t == len(self.marks) + 1:
+            self.marks.append(mark)
+        elif self.marks[t - 1] != mark:
+            raise ReversalError(f"step {t - 1} has another result than in the forward run")
+
+    def _refuse_traced(self, found: Sequence[Any]) -> None:
+        if any(self.backend.is_traced(x) for x in found):
+            raise ArgumentError(
+                "step: it uses a traced value that it was not handed (by closure), so its "
+                "derivative would be lost; pass that value to iterate as params"
+            )
+
+
+_STOCHASTIC = (
+    "the map is not a deterministic function of (x, params, t), or an operation gives its result "
+    "another memory layout when it is differentiated. Draw noise from t and a seed "
+    "(numpy.random.Philox), and keep arrays contiguous."
+)
+_CHANGED = (
+    "the step is repeatable now, so something changed between the two passes: arrays written to in "
+    "place, the number of BLAS threads, or the map's own state. Keep them fixed until the "
+    "derivative has been taken."
+)

@@ -1,0 +1,163 @@
+"""Training on the lattice: a trajectory of integers, which can be undone bit for bit."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrograd.adjoints import Snapshot, bytes_of
+from retrograd.errors import LatticeOverflowError, NonFiniteError, ReversalError
+from retrograd.optimizers import Decay
+from retrograd.training.differences import differing
+from retrograd.training.state import State
+from retrograd.training.factors import factor_of
+from retrograd.training.step import Step
+from retrograd.training.training import Training
+
+__all__ = ["LatticeTraining"]
+
+Floats = NDArray[np.float64]
+
+
+class LatticeTraining(Training):
+    """A training run on integers. Its trajectory does not depend on the adjoint."""
+
+    arithmetic = "lattice"
+
+    def set_first(self) -> None:
+        self.state = State(self.layout, self.optimizer)
+        self.state.set("weights", self.first)
+        for slot in self.program.starts:
+            self.state.set(slot, self.first)
+
+    def result(self) -> tuple[NDArray[Any], ...]:
+        return tuple(self.state.leaves(self.program.result, self.dtypes))
+
+    def advance(self, t: int) -> None:
+        gradient = self.gradient_at(self._weights(), t)
+        try:
+            self._step(t).forward(gradient)
+        except NonFiniteError:
+            clearer = self.blame(gradient, t)
+            if clearer is None:
+                raise
+            raise clearer from None
+
+    def retreat(self, t: int) -> None:
+        results = self.results
+        push: Any = None
+        pushed: Any = None
+
+        def ask(direction: Floats | None) -> Floats:
+            nonlocal push, pushed
+            if direction is None:
+                gradient, push = self.gradients.linearized(self._weights(), t, results.active)
+            else:
+                gradient, pushed = self.gradients.along(
+                    self._weights(), t, results.active, direction
+                )
+            return gradient
+
+        results.bars["gradient"].fill(0.0)
+        try:
+            self._step(t).backward(
+                results.bars, ask, results.names, lambda name, bar: results.note(name, t, bar)
+            )
+        except (LatticeOverflowError, NonFiniteError) as error:
+            # The forward run had no such trouble, so this is not its state.
+            raise ReversalError(str(error)) from error
+        if push is not None:
+            pushed = push(self.gradients.tree(results.bars["gradient"]))
+        if pushed is not None:
+            self.carry(*pushed)
+
+    def pull(self, t: int) -> None:
+        results, recording = self.results, self.recording
+        gradient, push = self.gradients.linearized(self._weights(), t, results.active)
+        results.bars["gradient"].fill(0.0)
+        self.recording = True
+        try:
+            self._step(t).pull(
+                gradient, results.bars, results.names, lambda name, bar: results.note(name, t, bar)
+            )
+        finally:
+            self.recording = recording
+        self.carry(*push(self.gradients.tree(results.bars["gradient"])))
+
+    def snapshot(self) -> Snapshot:
+        return self.state.snapshot()
+
+    def restore(self, snapshot: Snapshot) -> None:
+        self.state.restore(snapshot)
+
+    def fingerprint(self) -> int:
+        return self.state.fingerprint()
+
+    @property
+    def recording(self) -> bool:
+        return self.state.recording
+
+    @recording.setter
+    def recording(self, keep: bool) -> None:
+        self.state.recording = keep
+
+    @property
+    def tape_nbytes(self) -> int:
+        return self.state.tape_nbytes
+
+    @property
+    def tape_bits(self) -> int:
+        return self.state.tape_bits
+
+    def tape_is_empty(self) -> bool:
+        return self.state.tape_is_empty()
+
+    def export_tape(self) -> Snapshot:
+        return self.state.export_tape()
+
+    def import_tape(self, arrays: Snapshot) -> None:
+        self.state.import_tape(arrays)
+
+    @property
+    def state_nbytes(self) -> int:
+        return bytes_of(self.state.snapshot())
+
+    def tape_nbytes_after(self, steps: int) -> int | None:
+        if self.obstacle is not None:
+            return None
+        fixed = 8 * self.layout.size * len(self.state.buffers)
+        sample = np.unique(np.linspace(0, self.steps - 1, min(self.steps, 64)).astype(int))
+        bits = np.mean([self._bits_of(t) for t in sample.tolist()])
+        return fixed + math.ceil(bits * steps / 8)
+
+    def cause(self, t: int) -> str:
+        return self.gradients.cause(self._weights(), t)
+
+    def describe(self, right: Snapshot) -> str:
+        state = self.state.snapshot()
+        wrong = [name for name in self.state.slots if not np.array_equal(state[name], right[name])]
+        where = [f"slot {n!r}: {differing(state[n], right[n], self.layout)}" for n in wrong]
+        return "; ".join(where) or "only the digits of the buffers differ"
+
+    def _bits_of(self, t: int) -> float:
+        """The bits that the decays of step t lose, log2(1/factor) for each element."""
+        bits, rows = 0.0, self.rows(t)
+        for decay in (s for s in self.program.statements if isinstance(s, Decay)):
+            factors = factor_of(decay, rows, t, self.layout).values
+            with np.errstate(divide="ignore"):
+                lost = np.minimum(-np.log2(factors), 64.0 * self.state.lattices[decay.slot].words)
+            sizes = self.layout.sizes if len(factors) == len(self.layout) else self.layout.size
+            bits += float(
+                np.sum(lost * sizes) if np.ndim(sizes) or len(factors) == 1 else lost.sum()
+            )
+        return bits
+
+    def _weights(self) -> Any:
+        leaves = self.state.leaves("weights", self.dtypes)
+        return self.backend.unflatten(self.problem.structure, leaves)
+
+    def _step(self, t: int) -> Step:
+        return Step(t, self.program, self.state, self.rows(t), self.backend)

@@ -1,0 +1,168 @@
+"""What training on the lattice and training in floats have in common: inputs, rows, adjoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrograd.adjoints import Snapshot
+from retrograd.errors import NonFiniteError
+from retrograd.lattice import Layout, checksum
+from retrograd.optimizers import Optimizer
+from retrograd.training.columns import Row
+from retrograd.training.gradients import Gradients
+from retrograd.training.results import Results, norm_of
+from retrograd.training.trajectory import Trajectory
+
+__all__ = ["Problem", "Training"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is trained, and how.
+
+    Attributes:
+        loss: `loss(w, hyper, step)`.
+        optimizer: whose program is run.
+        steps: how many steps.
+        backend: the array library.
+        layout: the layout of the weights.
+        structure: the structure of the weights' container.
+        hyper_structure: the structure of the container of `hyper`.
+        tables: the names of the optimizer's hyperparameters, in order.
+        traced: the numbers of the leaves of `hyper` that a derivative may be asked for.
+    """
+
+    loss: Callable[..., Any]
+    optimizer: Optimizer
+    steps: int
+    backend: Any
+    layout: Layout
+    structure: Any
+    hyper_structure: Any
+    tables: Sequence[str]
+    traced: Sequence[int]
+
+
+class Training(Trajectory):
+    """A training run, whatever its arithmetic.
+
+    The inputs are numbered: the leaves of the weights, then those of `hyper`, then the tables of
+    the optimizer's hyperparameters.
+
+    Args:
+        problem: what is trained.
+        differentiated: whether a sweep will follow.
+    """
+
+    def __init__(self, problem: Problem, *, differentiated: bool) -> None:
+        self.problem = problem
+        self.name = problem.optimizer.name
+        self.steps = problem.steps
+        self.layout = problem.layout
+        self.backend = problem.backend
+        self.optimizer = problem.optimizer
+        self.program = problem.optimizer.program
+        self.obstacle = self.program.obstacle()
+        self.differentiated = differentiated
+        self.checked = False
+
+    def start(self, inputs: Sequence[Any]) -> None:
+        problem, leaves = self.problem, len(self.layout)
+        end = len(inputs) - len(problem.tables)
+        weights = inputs[:leaves]
+        self.dtypes = [np.asarray(leaf).dtype for leaf in weights]
+        # Copies: the caller may write to the arrays between the two passes.
+        self.first = [np.array(leaf) for leaf in weights]
+        self.tables = dict(zip(problem.tables, (np.array(x) for x in inputs[end:]), strict=True))
+        self.constants = {
+            name: Row(values[0], self.layout)
+            for name, values in self.tables.items()
+            if len(values) == 1
+        }
+        self.gradients = Gradients(
+            problem.loss,
+            self.backend,
+            self.layout,
+            problem.structure,
+            problem.hyper_structure,
+            inputs[leaves:end],
+            self.dtypes,
+            self.steps,
+            watched=self.differentiated,
+        )
+        self.set_first()
+
+    def set_first(self) -> None:
+        """Put the first state in place."""
+        raise NotImplementedError
+
+    def begin(self, wanted: Sequence[int], cotangents: Sequence[Any]) -> None:
+        self.results = Results(
+            wanted,
+            self.layout,
+            self.dtypes,
+            self.gradients.hyper_leaves,
+            self.tables,
+            self.program.all_slots,
+        )
+        self.results.add_to(self.program.result, cotangents)
+
+    def found(self) -> list[Any]:
+        for slot, source in self.program.starts.items():
+            self.results.bars[source] += self.results.bars[slot]
+        return self.results.of_wanted()
+
+    def adjoint_norm(self, t: int) -> float:
+        return norm_of(self.results.bars["weights"], t)
+
+    def export_adjoint(self) -> Snapshot:
+        return self.results.export()
+
+    def import_adjoint(self, arrays: Snapshot) -> None:
+        self.results.load(arrays)
+
+    def checksum_of_inputs(self) -> int:
+        return checksum(*self.tables.values(), *map(np.asarray, self.gradients.hyper_leaves))
+
+    @property
+    def elements(self) -> int:
+        return self.layout.size
+
+    def rows(self, t: int) -> Mapping[str, Row]:
+        """The hyperparameters of step t."""
+        return {
+            name: self.constants.get(name) or Row(values[t], self.layout)
+            for name, values in self.tables.items()
+        }
+
+    def gradient_at(self, w: Any, t: int) -> Floats:
+        """The gradient of a forward step; at the first one, the preflight."""
+        value, gradient = self.gradients.value_and_gradient(w, t)
+        if self.values is not None and len(self.values) == t:
+            self.values.append(value)
+        if t == 0 and self.differentiated and not self.checked:
+            self.gradients.preflight(w, gradient, self.problem.traced)
+            self.checked = True
+        return gradient
+
+    def carry(self, along: Sequence[Any], mixed: Sequence[Any]) -> None:
+        """Add to the adjoints what comes through the gradient."""
+        self.results.add_to("weights", along)
+        self.results.note_hyper(mixed)
+
+    def blame(self, gradient: Floats, t: int) -> NonFiniteError | None:
+        """A clearer error than the lattice's where the gradient itself is not finite."""
+        if np.isfinite(gradient).all():
+            return None
+        return NonFiniteError(
+            f"the gradient is not finite at step {t}, "
+            f"{self.layout.describe(int(np.argmin(np.isfinite(gradient))))}, though the loss "
+            "is: look for a root, logarithm, quotient or norm at zero in the loss"
+        )
