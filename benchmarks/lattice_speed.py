@@ -3,8 +3,9 @@
     python benchmarks/lattice_speed.py
 
 Prints two tables in Markdown: the passes on a network 784-50-50-50-10 (44,860 parameters in 8
-leaves), and the reversible multiplication by the length of the cache blocks. Times are medians; a
-plain float64 ``v *= beta`` runs in the same process.
+leaves) for integers of one, two and three words, in nanoseconds per element, and the reversible
+multiplication by the length of the cache blocks. Times are medians; a plain float64 ``v *= beta``
+runs in the same process.
 """
 
 from __future__ import annotations
@@ -15,10 +16,20 @@ from statistics import median
 
 import numpy as np
 
-from retrograd.lattice import FixedPoint, InformationBuffer, Layout, fingerprint, rational
+from retrograd.lattice import (
+    FixedPoint,
+    InformationBuffer,
+    Layout,
+    Losses,
+    checksum,
+    fingerprint,
+    rational,
+)
 
 SHAPES = [(784, 50), (50,), (50, 50), (50,), (50, 50), (50,), (50, 10), (10,)]
 REPEATS = 300
+# The binary digits after the point, by the number of words.
+RADIX = {1: 44, 2: 70, 3: 96}
 
 
 def microseconds(call: Callable[[], object]) -> float:
@@ -31,31 +42,44 @@ def microseconds(call: Callable[[], object]) -> float:
     return 1e6 * median(times)
 
 
-def there_and_back(layout: Layout, beta: np.ndarray) -> dict[str, float]:
+def there_and_back(layout: Layout, beta: np.ndarray, words: int = 1) -> dict[str, float]:
     """The times of `multiply` and `undo` over a run forwards and backwards, spills included."""
     numerator, denominator = rational(beta)
-    buffer = InformationBuffer(layout)
-    slot = np.random.default_rng(0).integers(-(2**45), 2**45, layout.size)
+    buffer = InformationBuffer(layout, words)
+    lattice = FixedPoint(RADIX[words], words)
+    slot = lattice.quantize(np.random.default_rng(0).normal(size=layout.size))
     return {
         "multiply": microseconds(lambda: buffer.multiply(slot, numerator, denominator)),
         "undo": microseconds(lambda: buffer.undo(slot, numerator, denominator)),
     }
 
 
-def passes(layout: Layout) -> dict[str, float]:
+def maxima(layout: Layout, words: int) -> dict[str, float]:
+    """The times of `raise_to` and `lower_from`, where one element in a hundred is met."""
+    lattice, losses = FixedPoint(RADIX[words], words), Losses(layout, words)
+    rng = np.random.default_rng(0)
+    slot = lattice.quantize(rng.uniform(0, 1, layout.size))
+    least = lattice.quantize(rng.uniform(0, 1, layout.size) - 0.99)
+    return {
+        "raise_to": microseconds(lambda: losses.raise_to(slot, least)),
+        "lower_from": microseconds(lambda: losses.lower_from(slot, least)),
+    }
+
+
+def passes(layout: Layout, words: int) -> dict[str, float]:
     """The times of all passes over one slot."""
-    lattice = FixedPoint(44)
+    lattice = FixedPoint(RADIX[words], words)
     x = np.random.default_rng(0).normal(size=layout.size)
     integers, values = lattice.quantize(x), np.empty(layout.size)
-    increment = np.where(np.arange(layout.size) % 2, 3, -3)
+    increment = lattice.quantize(np.where(np.arange(layout.size) % 2, 3.0, -3.0) * 2.0**-44)
     kinds = {
         "one factor": np.array([0.9]),
         "a factor per leaf": np.linspace(0.8, 0.95, len(layout)),
         "a factor per element": np.linspace(0.8, 0.95, layout.size),
     }
-    times = {"float64 v *= beta": microseconds(lambda: np.multiply(x, 1.0, out=x))}
+    times = {}
     for kind, beta in kinds.items():
-        for name, taken in there_and_back(layout, beta).items():
+        for name, taken in there_and_back(layout, beta, words).items():
             times[f"{name}, {kind}"] = taken
     out = np.empty_like(integers)
     times["quantize"] = microseconds(lambda: lattice.quantize(x, out))
@@ -63,16 +87,31 @@ def passes(layout: Layout) -> dict[str, float]:
     times["add"] = microseconds(lambda: lattice.add(integers, increment))
     times["subtract"] = microseconds(lambda: lattice.subtract(integers, increment))
     times["fingerprint"] = microseconds(lambda: fingerprint(integers))
-    return times
+    return times | maxima(layout, words)
+
+
+def floats(layout: Layout) -> dict[str, float]:
+    """The times of passes over floats."""
+    x = np.random.default_rng(0).normal(size=layout.size)
+    single = x.astype(np.float32)
+    return {
+        "float64 v *= beta": microseconds(lambda: np.multiply(x, 1.0, out=x)),
+        "checksum of float64": microseconds(lambda: checksum(x)),
+        "checksum of float32": microseconds(lambda: checksum(single)),
+    }
 
 
 def main() -> None:
     """Print the tables."""
     layout = Layout(SHAPES)
-    print("| pass | microseconds | ns per element |")
-    print("|---|---|---|")
-    for name, taken in passes(layout).items():
-        print(f"| {name} | {taken:.1f} | {1e3 * taken / layout.size:.2f} |")
+    print("| ns per element | 1 word | 2 words | 3 words |")
+    print("|---|---|---|---|")
+    for name, taken in floats(layout).items():
+        print(f"| {name} | {1e3 * taken / layout.size:.2f} | | |")
+    by_words = [passes(layout, words) for words in RADIX]
+    for name in by_words[0]:
+        taken = " | ".join(f"{1e3 * times[name] / layout.size:.2f}" for times in by_words)
+        print(f"| {name} | {taken} |")
     print()
     print("| elements per block | multiply, us | undo, us |")
     print("|---|---|---|")

@@ -1,9 +1,9 @@
 """Fluid control: which initial velocities make smoke take a given picture after 100 steps?
 
-The fluid (`fluid_solver.py`) is plain NumPy, a state of some thousand numbers that changes a hundred
-times. The objective compares the smoke at the end with a picture. One gradient through all steps
-says how each of the initial velocities should have been different, and L-BFGS does the rest: a
-few hundred gradients, each at the cost of a few runs.
+The fluid (`fluid_solver.py`) is plain NumPy, a state of some thousand numbers that changes a
+hundred times. The objective compares the smoke at the end with a picture. One gradient through all
+steps says how each of the initial velocities should have been different, and L-BFGS does the
+rest: a few hundred gradients, each at the cost of a few runs.
 
 `retrograd.iterate` runs the steps and finds the way back; `adjoint=` says how much memory it may
 use for that. Nothing else in this file is about derivatives.
@@ -20,6 +20,7 @@ import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 import retrograd as rg
+from retrograd.adjoints import Adjoint
 
 __all__ = ["Task", "final_state", "objective", "optimize", "trajectory"]
 
@@ -53,21 +55,25 @@ class Task:
     size: int = 64
     steps: int = 100
     target: Shape = SHAPES["nabla"]
-    smoothness: float = 0.2
+    smoothness: float = 0.1
 
-    @property
+    @cached_property
     def source(self) -> Shape:
         """Where the smoke is at step 0: a disc of the target's area."""
         return disc_like(self.target)
 
 
-def final_state(control: Array, task: Task, adjoint: rg.Adjoint) -> State:
+def final_state(
+    control: Array, task: Task, adjoint: Adjoint, seen: rg.Diagnostics | None = None
+) -> State:
     """The fluid after all steps."""
     start = begin(control, task.smoothness)
-    return rg.iterate(step, start, None, task.steps, adjoint=adjoint)
+    return rg.iterate(step, start, None, task.steps, adjoint=adjoint, diagnostics=seen)
 
 
-def objective(control: Array, task: Task, edge: float, adjoint: rg.Adjoint) -> Any:
+def objective(
+    control: Array, task: Task, edge: float, adjoint: Adjoint, seen: rg.Diagnostics | None = None
+) -> Any:
     """The mean squared difference between the smoke at the end and the target.
 
     Args:
@@ -75,15 +81,16 @@ def objective(control: Array, task: Task, edge: float, adjoint: rg.Adjoint) -> A
         task: the fluid and the picture.
         edge: how wide the edges of both pictures are, as a part of the box.
         adjoint: how the sweep gets the states back.
+        seen: filled with what the sweep leaves behind.
     """
     here = places(task.size)
-    origin = here + final_state(control, task, adjoint)["shift"] / task.size
+    origin = here + final_state(control, task, adjoint, seen)["shift"] / task.size
     smoke = filled(task.source(origin[0], origin[1]), edge)
     return np.mean((smoke - filled(task.target(here[0], here[1]), edge)) ** 2)
 
 
 def optimize(
-    task: Task, adjoint: rg.Adjoint, iterations: Sequence[int], seed: int = 0
+    task: Task, adjoint: Adjoint, iterations: Sequence[int], seed: int = 0
 ) -> tuple[Array, list[float]]:
     """Find a control by L-BFGS, with edges that narrow.
 
@@ -108,7 +115,7 @@ def optimize(
     return control, values
 
 
-def _descend(control: Array, task: Task, edge: float, adjoint: rg.Adjoint, limit: int) -> Array:
+def _descend(control: Array, task: Task, edge: float, adjoint: Adjoint, limit: int) -> Array:
     def scaled(control: Array) -> Any:
         # L-BFGS-B stops at small values, whatever they are small against.
         return 1e4 * objective(control, task, edge, adjoint)
@@ -136,24 +143,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the arguments, find the velocities, draw the pictures."""
     given = _arguments(arguments)
     task = Task(target=SHAPES[given.target])
-    iterations = (80, 80, 300)
+    iterations = (80, 80, 240)
     if given.quick:
-        task, iterations = Task(16, 10, SHAPES[given.target]), (10, 10, 10)
+        task, iterations = Task(16, 10, SHAPES[given.target]), (5, 5, 5)
     started = time.perf_counter()
     adjoint = rg.Checkpointed(memory=given.memory)
     control, values = optimize(task, adjoint, iterations)
     seconds = time.perf_counter() - started
     print(f"objective {values[0]:.5f} at rest, {values[-1]:.5f} found in {seconds:.0f} s")
-    _draw(control, task, given.out, given.target, quick=given.quick)
+    _draw(control, task, given.out, given.target, size=64 if given.quick else 256)
 
 
-def _draw(control: Array, task: Task, out: Path, name: str, *, quick: bool) -> None:
+def _draw(control: Array, task: Task, out: Path, name: str, size: int) -> None:
     from fluid_pictures import animation, frames
 
     out.mkdir(parents=True, exist_ok=True)
+    np.save(out / f"fluid_{name}.npy", control)
     states = trajectory(control, task)
-    frames(states, task.source, task.target).savefig(out / f"fluid_{name}.png", dpi=100)
-    animation(states, task.source, out / f"fluid_{name}.gif", size=64 if quick else 256)
+    figure = frames(states, task.source, task.target, size=2 * size)
+    figure.savefig(out / f"fluid_{name}.png", dpi=100)
+    animation(states, task.source, out / f"fluid_{name}.gif", size)
     print(f"drawn: {out / f'fluid_{name}.png'}, {out / f'fluid_{name}.gif'}")
 
 

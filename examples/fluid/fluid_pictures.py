@@ -49,14 +49,17 @@ def picture(state: State, source: Shape, size: int = 256) -> Array:
     return amount * _colours(height, width) + (1 - amount) * np.array(to_rgb(NIGHT))
 
 
-def frames(states: Sequence[State], source: Shape, target: Shape, columns: int = 6) -> Figure:
+def frames(
+    states: Sequence[State], source: Shape, target: Shape, columns: int = 6, size: int = 512
+) -> Figure:
     """Smoke above, vorticity below, at steps that lie evenly between the first and the last.
 
     Args:
         states: the fluid at every step.
         source: where the smoke was at step 0.
-        target: the picture that was asked for, drawn as an outline on the first and last frame.
+        target: the picture that was asked for, drawn as an outline on the first frame.
         columns: how many steps are shown.
+        size: dots along each side of a frame, a multiple of the fluid's cells.
     """
     shown = np.linspace(0, len(states) - 1, columns).round().astype(int)
     with matplotlib.rc_context({"font.family": "DejaVu Sans", "font.size": 11}):
@@ -65,7 +68,7 @@ def frames(states: Sequence[State], source: Shape, target: Shape, columns: int =
         figure.subplots_adjust(0.005, 0.01, 0.995, 0.93, wspace=0.03, hspace=0.03)
         strongest = max(np.quantile(np.abs(vorticity(states[t]["velocity"])), 0.995) for t in shown)
         for (above, below), t in zip(axes.T, shown, strict=True):
-            _smoke(above, states[t], source)
+            _smoke(above, states[t], source, size)
             _turning(below, states[t], float(strongest))
             above.set_title(f"step {t}", color=PALE, fontsize=11)
         _outline(axes[0, 0], target)
@@ -81,7 +84,7 @@ def animation(
         states: the fluid at every step.
         source: where the smoke was at step 0.
         path: the file.
-        size: dots along each side.
+        size: dots along each side, a multiple of the fluid's cells.
         every: how many steps from frame to frame.
     """
     shown = [*range(0, len(states) - 1, every), len(states) - 1]
@@ -96,8 +99,8 @@ def animation(
     )
 
 
-def _smoke(axes: Axes, state: State, source: Shape) -> None:
-    axes.imshow(picture(state, source, 512), interpolation="lanczos", extent=(0, 1, 1, 0))
+def _smoke(axes: Axes, state: State, source: Shape, size: int) -> None:
+    axes.imshow(picture(state, source, size), interpolation="antialiased", extent=(0, 1, 1, 0))
     axes.set_axis_off()
 
 

@@ -7,6 +7,7 @@ gives the signed distance to its edge: negative within. No picture is read from 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -63,8 +64,7 @@ def _disc(radius: float, height: Array, width: Array) -> Array:
 
 def _strokes(points: Sequence[Point], height: Array, width: Array) -> Array:
     """The distance to a line through the points."""
-    pairs = zip(points, points[1:], strict=False)
-    return np.min([_stroke(a, b, height, width) for a, b in pairs], axis=0)
+    return np.min([_stroke(a, b, height, width) for a, b in pairwise(points)], axis=0)
 
 
 def _stroke(start: Point, end: Point, height: Array, width: Array) -> Array:

@@ -54,16 +54,17 @@ def cells(n: int) -> Array:
 
 def project(velocity: Array) -> Array:
     """The divergence-free part of a field of shape (2, n, n)."""
-    waves = _waves(velocity.shape[-1])
-    spectrum = np.fft.rfft2(velocity)
+    n = velocity.shape[-1]
+    waves, spectrum = _sloping_waves(n), np.fft.rfft2(velocity)
     along = np.sum(waves * spectrum, axis=0) / np.maximum(np.sum(waves**2, axis=0), 1.0)
-    return np.fft.irfft2(spectrum - waves * along)
+    return np.fft.irfft2(spectrum - waves * along, (n, n))
 
 
 def smooth(field: Array, smoothness: float) -> Array:
     """The field with short waves damped: to a quarter, where 1 / `smoothness` fit into the box."""
-    squares = np.sum(_waves(field.shape[-1]) ** 2, axis=0)
-    return np.fft.irfft2(np.fft.rfft2(field) / (1.0 + smoothness**2 * squares) ** 2)
+    n = field.shape[-1]
+    squares = np.sum(_waves(n) ** 2, axis=0)
+    return np.fft.irfft2(np.fft.rfft2(field) / (1.0 + smoothness**2 * squares) ** 2, (n, n))
 
 
 def divergence(velocity: Array) -> Array:
@@ -73,7 +74,7 @@ def divergence(velocity: Array) -> Array:
 
 
 def vorticity(velocity: Array) -> Array:
-    """How fast the fluid turns in each cell: the curl of a field of shape (2, n, n)."""
+    """How fast the fluid turns to the left in each cell: the curl of a field (2, n, n)."""
     vertical, horizontal = _slopes(velocity)
     return vertical[1] - horizontal[0]
 
@@ -94,16 +95,18 @@ def _advect(fields: Array, velocity: Array) -> Array:
 def _slopes(field: Array) -> tuple[Array, Array]:
     """The derivatives of a field of shape (2, n, n), down and across."""
     n = field.shape[-1]
-    waves = 2j * np.pi / n * _waves(n)[:, None]
-    down, across = np.fft.irfft2(waves * np.fft.rfft2(field))
+    waves = 2j * np.pi / n * _sloping_waves(n)[:, None]
+    down, across = np.fft.irfft2(waves * np.fft.rfft2(field), (n, n))
     return down, across
 
 
 def _waves(n: int) -> Array:
-    """How often each wave of a real transform fits into the box, down and across.
-
-    The shortest wave counts as constant: its slope between two cells has no sign.
-    """
+    """How often each wave of a real transform fits into the box, down and across."""
     down, across = np.meshgrid(np.fft.fftfreq(n, 1 / n), np.fft.rfftfreq(n, 1 / n), indexing="ij")
-    waves = np.stack([down, across])
+    return np.stack([down, across])
+
+
+def _sloping_waves(n: int) -> Array:
+    """The same with 0 for the shortest wave: its slope from cell to cell has no sign."""
+    waves = _waves(n)
     return np.where(np.abs(waves) == n / 2, 0.0, waves)

@@ -191,20 +191,24 @@ def draw(before: Course, after: Course, settings: Settings, path: Path) -> None:
             2, 1, sharex=True, figsize=(WIDTH, 4.6), layout="constrained"
         )
         for colour, label, run in ((FAINT, "at first", before), (SERIES[1], "learned", after)):
-            rates = np.exp(run.hyper["log_rates"])
-            top.plot(rates, ".", color=colour.light, markersize=3, alpha=0.5)
-            top.plot(np.exp(smooth(np.log(rates))), color=colour.light, label=label)
+            log_rates = run.hyper["log_rates"]
+            top.plot(np.exp(smooth(log_rates)), color=colour.light, label=label)
             bottom.plot(smooth(run.errors), color=colour.light, label=label)
+        dots = np.exp(after.hyper["log_rates"])
+        top.plot(dots, ".", color=SERIES[1].light, markersize=3, alpha=0.5)
         top.set(title="The rate of each step", yscale="log", ylabel="rate")
         bottom.set(
             title="The error on batches not yet learned from", yscale="log", xlabel="step",
             ylabel="squared error",
         )  # fmt: skip
         bottom.axvspan(settings.steps, len(before.errors) - 1, color=GRID.light, alpha=0.5, lw=0)
-        bottom.text(settings.steps + 2, bottom.get_ylim()[1], "judged here", va="top", fontsize=8.5)
         for axes in (top, bottom):
             axes.axvline(settings.kick, color=INK.light, linewidth=0.8, linestyle=":")
-        top.text(settings.kick + 2, top.get_ylim()[1], "kick", va="top", fontsize=8.5)
+        for axes, step, said in ((top, settings.kick, "kick"), (bottom, settings.steps, "judged")):
+            axes.annotate(
+                said, (step, 0.97), (4, 0), xycoords=("data", "axes fraction"), va="top",
+                textcoords="offset points", fontsize=8.5,
+            )  # fmt: skip
         top.legend(loc="upper left")
         figure.savefig(path, metadata={"Date": None})
         plt.close(figure)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from retrograd.adjoints import Reversible, Stored
+    from retrograd.adjoints import Auto, Checkpointed, Reversible, Stored, StraightLine, Truncated
     from retrograd.autodiff import (
         checkpoint,
         custom_jvp,
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
         per_step,
         schedules,
     )
-    from retrograd.training import Certificate, Diagnostics, iterate, train, train_in_floats
+    from retrograd.training import Certificate, Diagnostics, Saved, iterate, train, train_in_floats
     from retrograd.xla import compile
 
 # Loaded at first use, so that the command line's --help stays instant.
@@ -72,12 +72,12 @@ _HOMES = {
         "holomorphic_grad hvp jacobian jvp linearize tensor_jacobian_product tree value_and_grad "
         "value_of vector_jacobian_product vjp"
     ),
-    "retrograd.adjoints": "Reversible Stored",
+    "retrograd.adjoints": "Auto Checkpointed Reversible Stored StraightLine Truncated",
     "retrograd.optimizers": (
         "SGD Adam AdamW Adamax Averaged ClippedByNorm ClippedByValue CoupledDecay DecoupledDecay "
         "Lion Momentum Muon NAdam Nesterov Polyak RMSprop Signum per_leaf per_step schedules"
     ),
-    "retrograd.training": "Certificate Diagnostics iterate train train_in_floats",
+    "retrograd.training": "Certificate Diagnostics Saved iterate train train_in_floats",
     "retrograd.xla": "compile",
 }
 _MODULES = ("compat", "data", "errors", "extend", "numpy", "scipy", "study", "testing")
@@ -87,8 +87,10 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "Auto",
     "Averaged",
     "Certificate",
+    "Checkpointed",
     "ClippedByNorm",
     "ClippedByValue",
     "CoupledDecay",
@@ -103,8 +105,11 @@ __all__ = [
     "RMSprop",
     "Reversible",
     "SGD",
+    "Saved",
     "Signum",
     "Stored",
+    "StraightLine",
+    "Truncated",
     "checkpoint",
     "compile",
     "custom_jvp",

@@ -75,7 +75,22 @@ class NotReversibleError(RetrogradError, TypeError):
 
 
 class ReversalError(RetrogradError, RuntimeError):
-    """The reverse run did not return to the states of the forward run."""
+    """The reverse run did not return to the states of the forward run.
+
+    Args:
+        message: what was noticed.
+        step: the step that the state at hand should be that of, where that is known.
+        whole: whether all of the state should be; if not, the position alone.
+
+    Attributes:
+        step: as given.
+        whole: as given.
+    """
+
+    def __init__(self, message: str, step: int | None = None, *, whole: bool = True) -> None:
+        super().__init__(message)
+        self.step = step
+        self.whole = whole
 
 
 class DataError(RetrogradError, OSError):

@@ -90,11 +90,20 @@ def test_the_ends_of_the_range() -> None:
 
 
 @pytest.mark.parametrize("length", [1, MANY])
+def test_zero_is_zero_over_one(length: int) -> None:
+    factors = np.full(length + 2, 0.9)
+    factors[0], factors[-1] = 0.0, -0.0
+    n, d = rational(factors)
+    assert n.tolist() == [0, *[9] * length, 0]
+    assert d.tolist() == [1, *[10] * length, 1]
+    assert [v.tolist() for v in rational(0.0)] == [0, 1]
+
+
+@pytest.mark.parametrize("length", [1, MANY])
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (1.0, r"factor is 1\.0; .*strictly between 0 and 1\. Leave the decay out"),
-        (0.0, r"factor is 0\.0; .*start a new slot"),
+        (1.0, r"factor is 1\.0; .*from 0 up to, but not including, 1\. Leave the decay"),
         (-0.5, r"factor is -0\.5; "),
         (1.5, r"factor is 1\.5; "),
         (float("nan"), "factor is nan; "),

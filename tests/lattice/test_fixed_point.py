@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wide_integers import draw_slot, whole
 
 from retrograd.errors import ArgumentError, LatticeOverflowError, NonFiniteError
 from retrograd.lattice import FixedPoint, Layout
@@ -150,3 +152,143 @@ def test_refuses_complex_numbers_and_unfit_outputs() -> None:
     for out in (np.empty(3, np.int64), np.empty(2, np.int32), np.empty(4, np.int64)[::2]):
         with pytest.raises(ArgumentError, match=r"give a contiguous array of int64 and shape \(2,"):
             lattice.quantize(np.zeros(2), out)  # type: ignore[arg-type]
+
+
+wide = st.sampled_from([2, 3])
+LEAST = 5e-324
+seeds = st.integers(0, 2**32 - 1)
+
+
+def most(words: int) -> int:
+    """The largest radix."""
+    return 61 + 32 * (words - 1)
+
+
+@given(wide, st.data())
+def test_wide_quantize_rounds_to_the_nearest(words: int, data: st.DataObject) -> None:
+    lattice = FixedPoint(data.draw(st.integers(0, most(words))), words)
+    floats = st.floats(-lattice.range, lattice.range, exclude_min=True, exclude_max=True)
+    x = np.array(data.draw(st.lists(floats, max_size=8)), float)
+    x *= data.draw(st.sampled_from([1.0, 2.0**-20, 2.0**-60, lattice.resolution]))
+    integers = lattice.quantize(x)
+    assert integers.shape == (words, len(x))
+    assert whole(integers) == [round(Fraction(v) * 2**lattice.radix) for v in x.tolist()]
+    assert ((integers[1:] >= 0) & (integers[1:] < 2**LIMB)).all()
+
+
+@given(wide, seeds)
+def test_wide_values_are_within_a_unit_in_the_last_place(words: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lattice = FixedPoint(int(rng.integers(most(words) + 1)), words)
+    integers = draw_slot(rng, 20, words)
+    for value, integer in zip(lattice.value(integers).tolist(), whole(integers), strict=True):
+        exact = Fraction(integer, 2**lattice.radix)
+        assert abs(Fraction(value) - exact) < Fraction(np.spacing(abs(value)).item())
+
+
+@given(wide, st.lists(st.integers(-(2**53), 2**53), min_size=1), seeds)
+def test_small_wide_values_are_exact(words: int, numbers: list[int], seed: int) -> None:
+    lattice = FixedPoint(int(np.random.default_rng(seed).integers(most(words) + 1)), words)
+    integers = lattice.quantize(np.array(numbers) * lattice.resolution)
+    assert whole(integers) == numbers
+    assert lattice.value(integers).tolist() == [k * lattice.resolution for k in numbers]
+
+
+def test_every_float_is_met_down_to_the_resolution() -> None:
+    """Second moments span twenty orders of magnitude: all their digits are on the lattice."""
+    lattice = FixedPoint(96, words=3)
+    x = np.array([1e6, 0.1, 1e-7, 1.5e-14, -1e-12])
+    np.testing.assert_allclose(lattice.value(lattice.quantize(x)), x, rtol=2.0**-49, atol=0)
+    fine = np.array([1.0, -1.0, 2.0**29, -(2.0**-96)])
+    np.testing.assert_array_equal(lattice.value(lattice.quantize(fine)), fine)
+    assert lattice.quantize(np.array([LEAST, -LEAST])).any() == np.False_
+
+
+@given(wide, seeds)
+def test_wide_subtract_undoes_add(words: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lattice = FixedPoint(50, words)
+    slot, increment = draw_slot(rng, 20, words), draw_slot(rng, 20, words)
+    slot[0] >>= 2
+    increment[0] >>= 2
+    before, sums = slot.copy(), [a + b for a, b in zip(whole(slot), whole(increment), strict=True)]
+    assert lattice.add(slot, increment) is slot
+    assert whole(slot) == sums
+    lattice.subtract(slot, increment)
+    np.testing.assert_array_equal(slot, before)
+
+
+@pytest.mark.parametrize("words", [2, 3])
+def test_long_wide_slots(words: int) -> None:
+    lattice = FixedPoint(44 + 26 * (words - 1), words)
+    x = np.random.default_rng(words).normal(size=LONG)
+    integers, values = np.empty((words, LONG), np.int64), np.empty(LONG)
+    assert lattice.quantize(x, integers) is integers
+    assert lattice.value(integers, values) is values
+    np.testing.assert_allclose(values, x, rtol=0, atol=lattice.resolution)
+    twice = integers.copy()
+    np.testing.assert_array_equal(lattice.value(lattice.add(twice, integers)), 2 * values)
+    np.testing.assert_array_equal(lattice.subtract(twice, integers), integers)
+
+
+@pytest.mark.parametrize("words", [2, 3])
+@pytest.mark.parametrize("index", [0, LONG - 1])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_wide_add_refuses_overflow_and_leaves_the_slot(words: int, index: int, sign: int) -> None:
+    lattice = FixedPoint(32 * (words - 1), words)
+    slot = lattice.quantize(np.linspace(-5, 5, LONG))
+    slot[0, index] = sign * (2**62 - 1)
+    increment = lattice.quantize(np.full(LONG, sign * 2.0))
+    before = slot.copy()
+    place, bound = rf"'w', W\[{index}\] at step 7", r"4\.61169e\+18"
+    with pytest.raises(
+        LatticeOverflowError, match=f"{place}, would be -?{bound}, outside .* below {bound}"
+    ):
+        lattice.add(slot, increment, slot="w", step=7, layout=Layout([(LONG,)], names=["W"]))
+    np.testing.assert_array_equal(slot, before)
+
+
+@pytest.mark.parametrize("words", [2, 3])
+@pytest.mark.parametrize("value", [2.0**40, -(2.0**40), 1e300])
+def test_wide_quantize_refuses_what_overflows(words: int, value: float) -> None:
+    lattice = FixedPoint(22 + 32 * (words - 1), words)
+    edge = np.nextafter(np.sign(value) * lattice.range, 0)
+    assert lattice.value(lattice.quantize([edge])) == [edge]
+    shown = re.escape(f"{value:.6g}")
+    with pytest.raises(LatticeOverflowError, match=f"element 1, would be {shown}, .*radix"):
+        lattice.quantize([0.0, value])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_wide_quantize_refuses_what_is_not_finite(value: float) -> None:
+    with pytest.raises(NonFiniteError, match=f"element 1, would be {value}"):
+        FixedPoint(70, 2).quantize([0.0, value])
+
+
+def test_shapes_of_wide_integers() -> None:
+    lattice = FixedPoint(70, 2)
+    assert lattice.range == 2.0**24
+    assert lattice.zeros(3, 4).shape == (2, 3, 4)
+    assert FixedPoint(7).zeros(3).shape == (3,)
+    integers = lattice.quantize(np.ones((3, 4)))
+    assert integers.shape == (2, 3, 4)
+    np.testing.assert_array_equal(lattice.value(integers), np.ones((3, 4)))
+    assert lattice.value(lattice.quantize(0.5)) == 0.5
+    with pytest.raises(ArgumentError, match=r"shape \(3, 4\); give 2 words per number"):
+        lattice.value(integers[0])
+    with pytest.raises(ArgumentError, match=r"contiguous array of int64 and shape \(2, 3, 4\)"):
+        lattice.quantize(np.ones((3, 4)), np.empty((3, 4), np.int64))
+    with pytest.raises(ArgumentError, match=r"contiguous array of float64 and shape \(3, 4\)"):
+        lattice.value(integers, np.empty(12))
+
+
+@pytest.mark.parametrize(("words", "radix"), [(2, 94), (3, 126), (3, -1)])
+def test_refuses_other_wide_radices(words: int, radix: int) -> None:
+    with pytest.raises(ArgumentError, match=f"number from 0 to {most(words)}"):
+        FixedPoint(radix, words)
+
+
+@pytest.mark.parametrize("words", [0, 4, 1.5])
+def test_refuses_other_numbers_of_words(words: int) -> None:
+    with pytest.raises(ArgumentError, match=f"words is {words}; give 1, 2 or 3"):
+        FixedPoint(4, words)

@@ -30,4 +30,4 @@ def test_carry_keeps_the_integer_and_puts_limbs_in_range(words: int) -> None:
     limbs.carry(loose)
     assert whole(loose) == before
     assert loose[1:].min() >= 0
-    assert loose[1:].max() < 2**32
+    assert loose[1:].max() < 2**LIMB

@@ -10,10 +10,15 @@ from retrograd import lattice
 
 def test_public_names() -> None:
     assert sorted(lattice.__all__) == [
+        "Decays",
         "FixedPoint",
+        "Increments",
         "InformationBuffer",
         "Layout",
+        "Losses",
+        "checksum",
         "fingerprint",
+        "period",
         "rational",
     ]
     assert all(getattr(lattice, name).__doc__ for name in lattice.__all__)
@@ -29,5 +34,14 @@ def test_imports_numpy_and_errors_only() -> None:
                 "retrograd.lattice"
             ):
                 outside.add(node.module)
-    standard = {"__future__", "bisect", "collections.abc", "dataclasses", "functools", "math"}
+    standard = {
+        "__future__",
+        "bisect",
+        "collections.abc",
+        "dataclasses",
+        "functools",
+        "importlib",  # of extras, when they are needed
+        "itertools",
+        "math",
+    }
     assert outside - standard == {"numpy", "numpy.typing", "retrograd.errors", "typing"}

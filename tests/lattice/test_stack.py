@@ -58,6 +58,19 @@ def test_refuses_to_give_more_than_it_has() -> None:
     assert stack.pop(2).tolist() == [1, 2]
 
 
+def test_top_reads_across_chunks() -> None:
+    stack = Stack(np.int64)
+    for number in range(3000):
+        stack.push(np.array([number, -number]))
+    while len(stack):
+        number = len(stack) // 2 - 1
+        assert (stack.top(2), stack.top(1)) == (number, -number)
+        stack.pop(2 if number % 3 else 1)
+        if len(stack) % 2:
+            assert stack.top(1) == number
+            stack.pop(1)
+
+
 def test_clear_takes_everything_off() -> None:
     stack = Stack(np.uint16)
     stack.push(np.arange(5000))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from retrograd.lattice.limbs import LIMB
+
 Integers = NDArray[np.int64]
 
 EXTREME = 2**62 - 1
@@ -15,7 +17,7 @@ def whole(integers: Integers) -> list[int]:
     rows = np.atleast_2d(integers)
     totals = [0] * rows.shape[1]
     for row in rows.tolist():
-        totals = [(total << 32) + word for total, word in zip(totals, row, strict=True)]
+        totals = [(total << LIMB) + word for total, word in zip(totals, row, strict=True)]
     return totals
 
 
@@ -26,7 +28,7 @@ def draw_slot(rng: np.random.Generator, size: int, words: int = 1) -> Integers:
     slot[edges] = rng.choice([EXTREME, -EXTREME, 0, 1, -1], edges.sum())
     if words == 1:
         return slot
-    limbs = rng.integers(0, 2**32, (words - 1, size))
+    limbs = rng.integers(0, 2**LIMB, (words - 1, size))
     limbs[:, rng.random(size) < 0.1] = 0
-    limbs[:, rng.random(size) < 0.1] = 2**32 - 1
+    limbs[:, rng.random(size) < 0.1] = 2**LIMB - 1
     return np.vstack([slot, limbs])

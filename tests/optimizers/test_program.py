@@ -9,8 +9,17 @@ import numpy as np
 import pytest
 
 import retrograd as rg
-from retrograd.errors import ArgumentError
-from retrograd.optimizers import OPTIMIZERS, Interval, Optimizer, Program, add, decay
+from retrograd.errors import ArgumentError, NotReversibleError
+from retrograd.optimizers import (
+    OPTIMIZERS,
+    WRAPPERS,
+    Interval,
+    Optimizer,
+    Program,
+    add,
+    decay,
+    raise_to,
+)
 
 
 def test_an_addition_does_not_read_its_own_slot() -> None:
@@ -42,6 +51,35 @@ def test_factors_read_hyperparameters_only(name: str) -> None:
         Program(("u", "v"), (add("u", "gradient", name),))
 
 
+def test_factors_may_read_the_step() -> None:
+    program = Program(("v",), (decay("v", lambda step, rate: rate / (step + 1)),))
+    assert program.hyperparameters == ("rate",)
+
+
+def test_a_maximum_does_not_read_its_own_slot() -> None:
+    with pytest.raises(ArgumentError, match=r"raise_to\('v', increment\).*reads 'v' itself"):
+        raise_to("v", lambda v, gradient: v + gradient)
+
+
+def test_what_a_pipeline_may_read() -> None:
+    def transform(gradient: Any, weights: Any, strength: Any, step: int, xp: Any) -> Any:
+        return gradient
+
+    program = Program(("v",), (add("v", "gradient", "rate"),), gradient=(transform,))
+    assert program.hyperparameters == ("strength", "rate")
+    with pytest.raises(ArgumentError, match=r"reads \['v'\].*not yet undone"):
+        Program(("v",), (), gradient=(lambda gradient, v: gradient,))
+
+
+def test_starts_and_results_are_slots() -> None:
+    with pytest.raises(ArgumentError, match=r"starts gives 'u' the start 'weights'"):
+        Program(("v",), (), starts={"u": "weights"})
+    with pytest.raises(ArgumentError, match=r"starts gives 'v' the start 'v'"):
+        Program(("v",), (), starts={"v": "v"})
+    with pytest.raises(ArgumentError, match=r"result is 'u', which is no slot"):
+        Program(("v",), (), result="u")
+
+
 def test_what_a_program_says() -> None:
     program = rg.Adam.program
     assert program.all_slots == ("weights", "first", "second")
@@ -49,17 +87,44 @@ def test_what_a_program_says() -> None:
     assert [s.slot for s in program.readers] == ["first", "second"]
 
 
+IRREVERSIBLE = {"Lion", "NAdam", "Nesterov", "RMSprop", "SGD"}
+
+
 @pytest.mark.parametrize("kind", OPTIMIZERS, ids=lambda kind: kind.__name__)
-def test_every_optimizer_can_be_run_backwards_and_is_documented(kind: Any) -> None:
-    assert kind.program.obstacle() is None
-    assert set(kind.radixes) == set(kind.program.all_slots)
-    assert set(kind.domains) <= set(kind.program.hyperparameters)
-    for name in (*kind.program.hyperparameters, "radix"):
-        assert f"{name}:" in kind.__doc__, name
+def test_every_optimizer_says_whether_it_can_be_run_backwards_and_is_documented(kind: Any) -> None:
     optimizer = kind(rate=0.1)
-    assert set(optimizer.hyperparameters()) == set(kind.program.hyperparameters)
+    program = optimizer.program
+    assert (program.obstacle() is not None) is (kind.__name__ in IRREVERSIBLE)
+    assert set(optimizer.slot_radixes()) == set(program.all_slots)
+    assert set(optimizer.words) <= set(program.all_slots)
+    assert set(optimizer.slot_words()) == set(program.all_slots)
+    for name in (*program.hyperparameters, "radix"):
+        assert f"{name}:" in kind.__doc__, name
+    assert set(optimizer.hyperparameters()) == set(program.hyperparameters)
     for name, value in optimizer.hyperparameters().items():
         optimizer.check(name, np.asarray(value))
+
+
+@pytest.mark.parametrize("kind", WRAPPERS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("inner", OPTIMIZERS, ids=lambda kind: kind.__name__)
+def test_every_wrapper_leaves_reversibility_as_it_is(kind: Any, inner: Any) -> None:
+    inner = inner(rate=0.1)
+    wrapped = kind(inner, *[0.5 for _ in kind.own_domains])
+    assert wrapped.program.obstacle() == inner.program.obstacle()
+    for name in (*kind.own_domains, "optimizer", "radix"):
+        assert f"{name}:" in kind.__doc__, name
+
+
+def test_rmsprop_with_momentum_can_be_run_backwards() -> None:
+    assert rg.RMSprop(0.1, momentum=0.9).program.obstacle() is None
+    assert rg.RMSprop(0.1, momentum=0.0).program.obstacle() is None
+    assert set(rg.RMSprop(0.1, momentum=0.9).slot_radixes()) == {"weights", "second", "velocity"}
+
+
+@pytest.mark.parametrize("optimizer", [rg.SGD(0.1), rg.Averaged(rg.Lion(), 0.9)], ids=repr)
+def test_what_cannot_be_run_backwards_says_why(optimizer: Any) -> None:
+    with pytest.raises(NotReversibleError, match=r"moves by the gradient directly"):
+        rg.train(lambda w, hyper, step: w, 1.0, None, optimizer, 2, adjoint=rg.Reversible())
 
 
 @pytest.mark.parametrize(
@@ -71,6 +136,9 @@ def test_every_optimizer_can_be_run_backwards_and_is_documented(kind: Any) -> No
         ((decay("weights", "rate"), add("v", "gradient", "rate")), False),
         ((add("v", "gradient", "rate"), decay("weights", "rate"), add("weights", "v", "c")), True),
         ((add("v", lambda gradient, weights: gradient * weights), add("weights", "v", "c")), True),
+        ((raise_to("v", lambda gradient: gradient), add("weights", "v", "rate")), True),
+        ((add("weights", "v", "rate"), raise_to("v", lambda gradient: gradient)), False),
+        ((raise_to("weights", lambda gradient: gradient),), False),
     ],
 )
 def test_obstacle(statements: Any, reversible: bool) -> None:

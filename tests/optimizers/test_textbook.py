@@ -70,7 +70,9 @@ cases = pytest.mark.parametrize(
 def test_in_floats(optimizer: Any, rule: Any) -> None:
     found = books.flat(rg.train_in_floats(books.loss, books.start(), None, optimizer, STEPS))
     expected = books.by_the_book(rule, STEPS)
-    assert np.abs(found - expected).max() < 1e-11 * np.abs(expected).max()
+    # The book's way to orthogonal matrices is another one, by a decomposition.
+    tolerance = 1e-9 if isinstance(optimizer, rg.Muon) else 1e-11
+    assert np.abs(found - expected).max() < tolerance * np.abs(expected).max()
 
 
 @cases
@@ -86,9 +88,7 @@ def test_on_the_lattice(optimizer: Any, rule: Any) -> None:
 def test_training_helps(optimizer: Any, rule: Any) -> None:
     seen = rg.Diagnostics()
     adjoint = rg.Stored()
-    rg.train(
-        books.loss, books.start(), None, optimizer, STEPS, adjoint=adjoint, diagnostics=seen
-    )
+    rg.train(books.loss, books.start(), None, optimizer, STEPS, adjoint=adjoint, diagnostics=seen)
     assert np.mean(seen.losses[-3:]) < 0.5 * np.mean(seen.losses[:3])
 
 

@@ -123,10 +123,10 @@ def test_momentum_zero_is_kept_whole() -> None:
 @pytest.mark.parametrize("adjoint", ADJOINTS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize(("bad", "end"), [(1e-9, 0), (1 - 1e-9, 1)])
 def test_momentum_that_rounds_to_an_end(bad: float, end: int, adjoint: Any) -> None:
-    """Found before the first step, wherever in the schedule it stands."""
+    """Found before the first step, wherever in the schedule of each element it stands."""
     calls = []
-    schedule = np.full(5, 0.5)
-    schedule[4] = bad
+    schedule = {"W": np.full((5, 2, 3), 0.5), "b": np.full((5, 3), 0.5)}
+    schedule["W"][4, 1, 1] = bad
 
     def loss(w: Any, hyper: Any, step: int) -> Any:
         calls.append(step)
@@ -139,6 +139,19 @@ def test_momentum_that_rounds_to_an_end(bad: float, end: int, adjoint: Any) -> N
         adjoint=adjoint(),
     )
     assert not calls
+
+
+def test_momentum_next_to_one_is_no_rounding() -> None:
+    """Factors for a whole leaf are put off, and multiplied until they amount to something."""
+
+    def final(momentum: Any) -> Any:
+        w = rg.train(bowl, WEIGHTS, None, rg.Momentum(0.01, momentum), 50)
+        return np.sum(w["W"])
+
+    ends = [final(1 - 1e-3 + e) for e in (1e-6, -1e-6)]
+    slope = (ends[0] - ends[1]) / 2e-6
+    assert rg.grad(final)(1 - 1e-3) == pytest.approx(slope, rel=1e-4)
+    assert rg.grad(final)(1 - 1e-9) == pytest.approx(slope, rel=0.1)
 
 
 @pytest.mark.parametrize("name", ["beta1", "beta2"])

@@ -285,18 +285,22 @@ def test_momentum_zero_is_plain_descent(adjoint: Any) -> None:
 
 
 @adjoints
-def test_the_rational_that_was_applied_is_differentiated(adjoint: Any) -> None:
-    """A constant gradient's part in the velocity decays by n/d, not by the momentum given."""
+@pytest.mark.parametrize("form", ["one for all", "per element"])
+def test_the_factor_that_was_applied_is_differentiated(adjoint: Any, form: str) -> None:
+    """A constant gradient's part in the velocity decays by n/d where each element has its own."""
     momentum, steps = 0.6 + 1 / np.pi, 30
     n, d = rational(np.array([momentum]))
+    given = momentum if form == "one for all" else np.full(3, momentum)
 
     def final(dampening: Any) -> Any:
-        optimizer = rg.Momentum(0.5, momentum, rg.per_step(dampening))
-        return rg.train(
-            lambda w, hyper, step: 3.0 * w, 0.0, None, optimizer, steps, adjoint=adjoint()
+        optimizer = rg.Momentum(0.5, given, rg.per_step(dampening))
+        w = rg.train(
+            lambda w, hyper, step: np.sum(w), np.zeros(3), None, optimizer, steps, adjoint=adjoint()
         )
+        return w[0]
 
-    found = rg.vjp(final, np.zeros(steps))[1](np.array(1.0))[0][0]
-    applied, given = (3 * 0.5 * np.sum(x ** np.arange(steps)) for x in (n[0] / d[0], momentum))
+    found = rg.grad(final)(np.zeros(steps))[0]
+    exactly, nearly = (0.5 * np.sum(x ** np.arange(steps)) for x in (momentum, n[0] / d[0]))
+    applied, other = (exactly, nearly) if form == "one for all" else (nearly, exactly)
     assert found == pytest.approx(applied, rel=1e-14)
-    assert found != pytest.approx(given, rel=1e-12)
+    assert found != pytest.approx(other, rel=1e-12)

@@ -1,10 +1,25 @@
 """Adjoints: how the sweep gets the state of step t back from the state of step t + 1."""
 
 from retrograd.adjoints.adjoint import Adjoint, Dynamics, Memory, Snapshot, bytes_of
+from retrograd.adjoints.auto import Auto
+from retrograd.adjoints.checkpointed import Checkpointed
 from retrograd.adjoints.reversible import Reversible
 from retrograd.adjoints.stored import Stored
-from retrograd.adjoints.stored import Stored as Checkpointed
+from retrograd.adjoints.straight_line import StraightLine
+from retrograd.adjoints.truncated import Truncated
 
-__all__ = ["Adjoint", "Dynamics", "Memory", "Reversible", "Snapshot", "Stored", "bytes_of"]
+__all__ = [
+    "Adjoint",
+    "Auto",
+    "Checkpointed",
+    "Dynamics",
+    "Memory",
+    "Reversible",
+    "Snapshot",
+    "Stored",
+    "StraightLine",
+    "Truncated",
+    "bytes_of",
+]
 
 ADJOINTS = (Reversible, Stored)

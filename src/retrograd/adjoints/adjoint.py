@@ -13,7 +13,7 @@ run. The run owns the two loops:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
@@ -39,12 +39,15 @@ class Dynamics(ABC):
         arithmetic: "lattice" or "floats": what its states are made of.
         obstacle: why `retreat` is impossible, as the end of a sentence, or None.
         recording: while True, `advance` keeps on the tape what `retreat` needs.
+        comparing: while True, what is evaluated again must have the bits that it had before. An
+            approximate sweep, which visits other states, sets it to False.
     """
 
     steps: int
     arithmetic: str
     obstacle: str | None = None
     recording: bool = False
+    comparing: bool = True
 
     @abstractmethod
     def advance(self, t: int) -> None:
@@ -62,6 +65,10 @@ class Dynamics(ABC):
     def fingerprint(self) -> int:
         """64 bits that differ when one element of the state differs."""
 
+    def noted(self, t: int) -> int | None:
+        """The fingerprint of x_t in the forward run, if `advance` compares with it by itself."""
+        return None
+
     @abstractmethod
     def pull(self, t: int) -> None:
         """At x_t, turn the adjoint of x_{t+1} into that of x_t; the state stays x_t."""
@@ -73,6 +80,23 @@ class Dynamics(ABC):
             ReversalError: the state or the tape is not what the forward run left.
         """
         raise NotImplementedError(f"this computation cannot retreat: {self.obstacle}")
+
+    def between(self, first: Snapshot, last: Snapshot, t: int) -> Snapshot:
+        """The state at step t of a run along the straight line from its first state to its last."""
+        raise NotImplementedError(f"{type(self).__name__} has no straight lines between states")
+
+    def cut(self) -> None:
+        """Take the state at hand for a constant: its adjoint becomes zero."""
+        raise NotImplementedError(f"{type(self).__name__} cannot be cut")
+
+    @property
+    def state_nbytes(self) -> int:
+        """The bytes of one snapshot."""
+        return bytes_of(self.snapshot())
+
+    def tape_nbytes_after(self, steps: int) -> int | None:
+        """The bytes that the tape of the first steps takes; None if that is not known before."""
+        return None
 
     @property
     def tape_nbytes(self) -> int:
@@ -105,7 +129,8 @@ class Dynamics(ABC):
         if self.fingerprint() != mark:
             raise ReversalError(
                 f"the state that was kept at step {t} has changed: its fingerprint differs. Memory "
-                "was written to by something else, or is damaged"
+                "was written to by something else, or is damaged",
+                t,
             )
 
 
@@ -117,11 +142,18 @@ class Memory(ABC):
 
     Attributes:
         returns: whether the sweep passes through the states of the forward run.
+        retreats: whether it goes back by `Dynamics.retreat` alone. That keeps every error in the
+            state, so that some comparisons suffice; another way back is compared at every step.
         repairs: whether `repair` may succeed.
+        repaired: one sentence for each repair that it has made on its own.
+        strategy: what the certificate calls the strategy, where that is not the one asked for.
     """
 
     returns = True
+    retreats = False
     repairs = False
+    repaired: Sequence[str] = ()
+    strategy: str | None = None
 
     def __init__(self, dynamics: Dynamics) -> None:
         self.dynamics = dynamics
@@ -164,6 +196,10 @@ class Memory(ABC):
         After it, `back(t - 1)` and so on must work.
         """
         return False
+
+    def state_at(self, t: int) -> Snapshot | None:
+        """The state at step t, if it is kept; asked for when another one came back."""
+        return None
 
     def export(self) -> Snapshot:
         """What is kept, as named arrays, to be saved.

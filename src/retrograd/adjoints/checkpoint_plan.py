@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrograd.adjoints.adjoint import Dynamics, bytes_of
+from retrograd.adjoints.adjoint import Dynamics
 from retrograd.adjoints.mixed_schedule import MixedSchedule
 from retrograd.adjoints.schedule import (
     Action,
@@ -24,6 +24,9 @@ __all__ = ["Derivative", "KeepsDerivatives", "Plan", "plan_for_memory", "plan_fo
 
 # A mixed schedule is found by dynamic programming; beyond this it would take more than a second.
 _MOST_WORK = 10**9
+
+# Keeping derivatives takes time too: what is kept has left the cache when it is pulled.
+_PAYS = 0.9
 
 _MARK = 8  # bytes of a state's fingerprint
 
@@ -126,7 +129,7 @@ def plan_for_memory(dynamics: Dynamics, budget: int, on_disk: int) -> Plan:
     Raises:
         ArgumentError: there is no room for one state, and none is kept in files.
     """
-    steps, size = dynamics.steps, bytes_of(dynamics.snapshot())
+    steps, size = dynamics.steps, dynamics.state_nbytes
     room = budget - _MARK * steps
     slots = min(max(0, room // max(1, size)), steps)
     if not slots + on_disk:
@@ -142,16 +145,18 @@ def plan_for_memory(dynamics: Dynamics, budget: int, on_disk: int) -> Plan:
 
 
 def _with_derivatives(plan: Plan, dynamics: Any, size: int, room: int) -> Plan | None:
-    """A plan that keeps derivatives too, if there is one that takes fewer steps."""
+    """A plan that keeps derivatives too, if there is one that takes clearly fewer steps."""
     tables = _MARK * (plan.steps + 2)  # bytes per slot: two numbers of four bytes per step
     slots = room // (size + tables)
-    if 8 * tables > size or slots < 2 or MixedSchedule.work(plan.steps, slots) > _MOST_WORK:
+    if 8 * tables > size or slots < 2:
         return None
     derivative = -(-_measured(dynamics) // size)
-    mixed = Plan(plan.steps, slots, derivative=derivative, budget=plan.budget)
+    if MixedSchedule.work(plan.steps, slots) > _MOST_WORK:
+        return None
+    mixed = replace(plan, slots=slots, derivative=derivative)
     schedule = mixed.schedule()
-    cheaper = schedule is not None and schedule.cost < forward_steps(plan.steps + 1, plan.slots)
-    return mixed if cheaper else None
+    states_alone = forward_steps(plan.steps + 1, plan.slots)
+    return mixed if schedule and schedule.cost <= _PAYS * states_alone else None
 
 
 def _measured(dynamics: Any) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from retrograd.adjoints.schedule import (
     PullKept,
     Restore,
     Save,
+    resumed,
 )
 from retrograd.errors import ArgumentError, ReversalError
 
@@ -40,8 +40,8 @@ class Checkpointed(Adjoint):
     factor grows with the logarithm of the number of steps. `memory` fills a budget; if the
     computation can keep derivatives of steps (as `iterate` can), these share it where that saves
     steps. Each state that is come to again must have the fingerprint that it had in the forward
-    run. If one has not, it is run to once more from an earlier state, and `repaired` of the memory
-    names it; if it differs again, `ReversalError` is raised.
+    run. If one has not, it is run to once more from an earlier state, and the certificate says so;
+    if it differs again, the sweep raises `ReversalError`.
 
     Args:
         slots: how many states are kept in memory.
@@ -127,7 +127,7 @@ class _Checkpoints(Memory):
         held: the kept states by step, in ascending order.
         derivatives: the kept derivatives by step.
         marks: the fingerprint of each state in the forward run.
-        repaired: the steps whose states first came back wrong.
+        reached: the step that the sweep has come back to.
     """
 
     repairs = True
@@ -136,43 +136,35 @@ class _Checkpoints(Memory):
         self, dynamics: Dynamics, plan: Plan, folder: str | os.PathLike[str] | None
     ) -> None:
         super().__init__(dynamics)
-        self.folder = folder
-        self.marks = np.zeros(dynamics.steps, np.uint64)
-        self.repaired: list[int] = []
-        self._files: Folder | None = None
-        self._begin(plan)
-        self._first = self._first_part()
-
-    def _begin(self, plan: Plan) -> None:
         self.plan = plan
+        self.folder = folder
         self.held: dict[int, KeptState] = {}
         self.derivatives: dict[int, Derivative] = {}
-        self._schedule = plan.schedule()
+        self.marks = np.zeros(dynamics.steps, np.uint64)
+        self.reached = dynamics.steps
+        self.repaired = ()
+        self._asked: int | None = None
+        self._files: Folder | None = None
         self._levels_on_disk = plan.levels_on_disk()
-        self._actions = plan.actions(self._schedule)
-        self._drawn = 0
-        self._nbytes = self.marks.nbytes + (self._schedule.nbytes if self._schedule else 0)
-        self._keeping: int | None = None
-        self._back_at = self.dynamics.steps
+        schedule = plan.schedule()
+        self._nbytes = self.marks.nbytes + (schedule.nbytes if schedule else 0)
+        self._actions = plan.actions(schedule)
+        self._first = self._first_part()
 
     def _first_part(self) -> dict[int, list[Action]]:
         """What the schedule wants of the forward run, by step."""
         first: dict[int, list[Action]] = {}
-        for action in self._draw():
+        for action in self._actions:
             if isinstance(action, Pull):  # the loss, after the last step
                 break
             if not isinstance(action, Advance):
                 first.setdefault(action.step, []).append(action)
         return first
 
-    def _draw(self) -> Iterator[Action]:
-        for action in self._actions:
-            self._drawn += 1
-            yield action
-
     def enter(self, t: int) -> None:
         self._take_derivative()
-        self.marks[t] = self.dynamics.fingerprint()
+        noted = self.dynamics.noted(t)
+        self.marks[t] = self.dynamics.fingerprint() if noted is None else noted
         for action in self._first.pop(t, ()):
             if isinstance(action, Keep):
                 self._ask_derivative(t)
@@ -183,10 +175,6 @@ class _Checkpoints(Memory):
         self._take_derivative()
 
     def back(self, t: int) -> None:
-        if t >= self._back_at:  # a repair went back to steps that had been pulled before
-            self._run_to(t)
-            self.dynamics.pull(t)
-            return
         pull = self._next_pull()
         if pull is None or pull.step != t:
             raise ReversalError(f"the sweep asks for step {t}, and the schedule has {pull} next")
@@ -194,11 +182,11 @@ class _Checkpoints(Memory):
             self._pull_kept(t)
         else:
             self.dynamics.pull(t)
-        self._back_at = t
+        self.reached = t
 
     def _next_pull(self) -> Pull | PullKept | None:
         """Do what the schedule says, up to the next pull."""
-        for action in self._draw():
+        for action in self._actions:
             if isinstance(action, Pull | PullKept):
                 return action
             self._do(action)
@@ -223,8 +211,7 @@ class _Checkpoints(Memory):
         try:
             self._take_steps(start, stop)
         except ReversalError as error:
-            # What was recorded on the way to a wrong state is wrong too.
-            self._forget_derivative()
+            self._release_derivative()  # on the way to a wrong state, it is wrong too
             self._recover(stop, str(error))
 
     def _take_steps(self, start: int, stop: int) -> None:
@@ -235,14 +222,18 @@ class _Checkpoints(Memory):
         """
         for t in range(start, stop):
             self.dynamics.advance(t)
-        if self.dynamics.fingerprint() != self.marks[stop]:
+        if self.dynamics.noted(stop) is None and not self._is_right(stop):
             raise ReversalError(f"run again from step {start}, the state at step {stop} differs")
 
-    def _save(self, t: int) -> None:
-        """Keep the state at hand, which has been compared, or is that of the forward run."""
-        self._put(t, self.dynamics.snapshot(), int(self.marks[t]))
+    def _is_right(self, t: int) -> bool:
+        return self.dynamics.fingerprint() == int(self.marks[t])
 
-    def _put(self, t: int, state: Snapshot, mark: int) -> None:
+    def _save(self, t: int) -> None:
+        """Keep the state at hand, which is known to be that of the forward run."""
+        self._put(t, self.dynamics.snapshot())
+
+    def _put(self, t: int, state: Snapshot) -> None:
+        mark = int(self.marks[t])
         if len(self.held) in self._levels_on_disk:
             self._files = self._files or Folder(self.folder)
             kept: KeptState = self._files.keep(t, state, mark)
@@ -253,12 +244,15 @@ class _Checkpoints(Memory):
         self._check_budget(t)
 
     def _check_budget(self, t: int) -> None:
-        if self.plan.budget is not None and self._nbytes > self.plan.budget:
+        if not self._has_room(0):
             raise ArgumentError(
                 f"Checkpointed: with the state at step {t}, {self._nbytes} bytes are kept of the "
                 f"{self.plan.budget} of memory=..., which were shared out by the first state's "
                 "size; give slots=... where states grow"
             )
+
+    def _has_room(self, nbytes: int) -> bool:
+        return self.plan.budget is None or self._nbytes + nbytes <= self.plan.budget
 
     def _restore(self, t: int) -> None:
         try:
@@ -280,57 +274,48 @@ class _Checkpoints(Memory):
     def _ask_derivative(self, t: int) -> None:
         dynamics: Any = self.dynamics
         dynamics.keeping = True
-        self._keeping = t
+        self._asked = t
 
     def _take_derivative(self) -> None:
         """Keep the derivative of the step just taken, if it was asked for and there is room."""
-        if self._keeping is None:
+        t = self._asked
+        if t is None:
             return
-        t, dynamics = self._keeping, self._forget_derivative()
-        kept: Derivative = dynamics
-        if self.plan.budget is None or self._nbytes + kept.nbytes <= self.plan.budget:
+        kept = self._release_derivative()
+        if self._has_room(kept.nbytes):
             self.derivatives[t] = kept
             self._nbytes += kept.nbytes
 
-    def _forget_derivative(self) -> Any:
-        """The derivative of the step just taken; the dynamics keeps none of it."""
-        if self._keeping is None:
+    def _release_derivative(self) -> Any:
+        """The derivative of the step just taken, None if none was asked for."""
+        if self._asked is None:
             return None
         dynamics: Any = self.dynamics
-        kept, dynamics.kept = dynamics.kept, None
-        dynamics.keeping = False
-        self._keeping = None
+        kept, dynamics.kept, dynamics.keeping, self._asked = dynamics.kept, None, False, None
         return kept
 
     def _pull_kept(self, t: int) -> None:
         """Pull by the derivative, or from the state if there was no room for that."""
         kept = self.derivatives.pop(t, None)
         if kept is None:
-            self._run_to(t)
-            self.dynamics.pull(t)
-            return
+            if not self._reach(t):
+                raise ReversalError(f"no kept state leads to that of the forward run at step {t}")
+            return self.dynamics.pull(t)
         dynamics: Any = self.dynamics
         self._nbytes -= kept.nbytes
         dynamics.pull_kept(kept)
-        if self.dynamics.fingerprint() != self.marks[t]:
-            raise ReversalError(
-                f"the derivative kept at step {t} leads back to another state: memory was written "
-                "to by something else, or is damaged"
-            )
+        if self._is_right(t):
+            return None
+        raise ReversalError(f"the derivative that was kept at step {t} leads to another state")
 
     def _recover(self, t: int, how: str) -> None:
-        """Come to a state once more."""
-        if not self.repair(t):
+        """Come to a state once more, after it was wrong."""
+        if not self._reach(t):
             raise ReversalError(how)
-        self.repaired.append(t)
+        self.repaired = (*self.repaired, f"the state at step {t} was come to once more: {how}")
 
-    def _run_to(self, t: int) -> None:
-        if not self.repair(t):
-            raise ReversalError(f"no kept state leads to that of the forward run at step {t}")
-
-    def repair(self, t: int) -> bool:
-        if t == self.dynamics.steps:
-            return self._rerun_last()
+    def _reach(self, t: int) -> bool:
+        """Run to a state from the nearest kept one that leads there; False if none does."""
         for start in [start for start in reversed(self.held) if start <= t]:
             try:
                 self._fit(start)
@@ -340,13 +325,27 @@ class _Checkpoints(Memory):
             return True
         return False
 
-    def _rerun_last(self) -> bool:
-        """Go to the last state, which the run compares itself."""
-        last = self.dynamics.steps - 1
-        if not self.repair(last):
+    def repair(self, t: int) -> bool:
+        last = t == self.dynamics.steps
+        if not self._reach(t - last):
             return False
-        self.dynamics.advance(last)
+        if last:  # the fingerprint there is the run's
+            self.dynamics.advance(t - 1)
+        self._resume(t)
         return True
+
+    def state_at(self, t: int) -> Snapshot | None:
+        kept = self.held.get(t)
+        return None if kept is None else kept.read()
+
+    def _resume(self, reached: int) -> None:
+        """Go on from a step with the states that are kept, and without derivatives."""
+        self._release_derivative()
+        for t in list(self.derivatives):
+            self._nbytes -= self.derivatives.pop(t).nbytes
+        self.reached = reached
+        slots = self.plan.slots + self.plan.on_disk
+        self._actions = resumed(list(self.held), reached, slots)
 
     @property
     def nbytes(self) -> int:
@@ -368,27 +367,27 @@ class _Checkpoints(Memory):
             self._files.close()
 
     def export(self) -> Snapshot:
-        """The kept states and the place in the schedule; kept derivatives are made again."""
+        """The states that are kept. Kept derivatives are not: the sweep goes on without them."""
         arrays = {
             f"state/{t}/{name}": array
             for t, kept in self.held.items()
             for name, array in kept.read().items()
         }
-        progress = np.array([self._drawn, self._back_at])
-        return arrays | {"marks": self.marks, "plan": self.plan.export(), "progress": progress}
+        return arrays | {
+            "marks": self.marks.copy(),
+            "plan": self.plan.export(),
+            "reached": np.array(self.reached),
+        }
 
     def load(self, arrays: Snapshot) -> None:
         for t in list(self.held):
             self._drop(t)
+        self.plan = Plan.load(arrays["plan"])
         self.marks = np.array(arrays["marks"])
-        self._begin(Plan.load(arrays["plan"]))
-        drawn, back_at = arrays["progress"].tolist()
-        draw = self._draw()
-        while self._drawn < drawn:
-            next(draw)
-        self._back_at = back_at
+        self._levels_on_disk = self.plan.levels_on_disk()
         for t, state in _states(arrays).items():
-            self._put(t, state, int(self.marks[t]))
+            self._put(t, state)
+        self._resume(int(arrays["reached"]))
 
 
 def _states(arrays: Snapshot) -> dict[int, Snapshot]:

@@ -50,7 +50,7 @@ class Coded(Adjoint):
         ...     w = rg.train(
         ...         lambda w, hyper, step: np.sum((w - hyper) ** 2),
         ...         np.zeros(3, np.float32),
-        ...         np.arange(3.0, dtype=np.float32),
+        ...         np.arange(1.0, 4.0, dtype=np.float32),
         ...         rg.Adam(rate),
         ...         steps=50,
         ...         adjoint=Coded(OptimizerInverse()),
@@ -169,7 +169,7 @@ class _Segment:
         for key, array in arrays.items():
             if key.startswith("counts/"):
                 _, kind, name = key.split("/", 2)
-                self._code(name).tables[kind].counts[...] = array
+                self._code(name).tables[kind].counts = array.copy()
             elif key.startswith("window/"):
                 _, age, name = key.split("/", 2)
                 window.setdefault(int(age), {})[name] = array
@@ -205,6 +205,7 @@ class _Codes(Memory):
         super().__init__(dynamics)
         self.model = model
         self.every = every
+        self.repairs = every is not None
         self.last = 0 if every is None else (dynamics.steps - 1) // every * every
         self.checkpoints: dict[int, tuple[Snapshot, int]] = {}
         self.segment = self._start(0)

@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import weakref
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -95,7 +96,7 @@ class InFile:
                 "Checkpointed(folder=...) a folder that nothing else clears, and run again"
             ) from error
 
-    def _compare(self, file: BinaryIO) -> None:
+    def _compare(self, file: BufferedReader) -> None:
         found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != self.digest:
             raise DataError(

@@ -63,6 +63,8 @@ class Reversible(Adjoint):
 class _Tape(Memory):
     """The tape of the whole run."""
 
+    retreats = True
+
     def __init__(self, dynamics: Dynamics) -> None:
         super().__init__(dynamics)
         dynamics.recording = True
@@ -104,6 +106,7 @@ class _Segments(Memory):
         reach: the step that the tape at hand leads back from, or None.
     """
 
+    retreats = True
     repairs = True
 
     def __init__(self, dynamics: Dynamics, count: int) -> None:
@@ -141,6 +144,9 @@ class _Segments(Memory):
         self._record(self._start_of(t - 1), t)
         return True
 
+    def state_at(self, t: int) -> Snapshot | None:
+        return self.kept.get(t)
+
     def _start_of(self, t: int) -> int:
         return self.starts[bisect_right(self.starts, t) - 1]
 
@@ -154,7 +160,8 @@ class _Segments(Memory):
             dynamics.advance(t)
         if stop in self.marks and dynamics.fingerprint() != self.marks[stop]:
             raise ReversalError(
-                f"run again from the checkpoint at step {start}, the state at step {stop} differs"
+                f"run again from the checkpoint at step {start}, the state at step {stop} differs",
+                stop,
             )
         self.reach = stop
 
@@ -165,7 +172,9 @@ class _Segments(Memory):
                 "up exactly"
             )
         if self.dynamics.fingerprint() != self.marks[start]:
-            raise ReversalError(f"the sweep did not come back to the checkpoint at step {start}")
+            raise ReversalError(
+                f"the sweep did not come back to the checkpoint at step {start}", start
+            )
 
     @property
     def nbytes(self) -> int:

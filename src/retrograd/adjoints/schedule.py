@@ -6,7 +6,7 @@ without one. `binomial` gives the schedule with the fewest forward steps for a n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import comb
 
@@ -24,6 +24,7 @@ __all__ = [
     "binomial",
     "forward_steps",
     "least_slots",
+    "resumed",
     "uses_of_levels",
 ]
 
@@ -86,9 +87,9 @@ def binomial(steps: int, slots: int) -> Iterator[Action]:
 
     From a saved state with l steps ahead and s slots (its own included), let beta(s, r) =
     (s + r)! / (s! r!) and beta(s, r - 1) < l <= beta(s, r). Then r is how often a step is taken at
-    most, and it is optimal to put the next checkpoint m steps ahead if m lies between beta(s, r - 2)
-    and beta(s, r - 1), and l - m between beta(s - 1, r - 1) and beta(s - 1, r). Among these, the
-    m of the reference is taken, with which the fewest states are saved.
+    most, and it is optimal to put the next checkpoint m steps ahead if m lies between
+    beta(s, r - 2) and beta(s, r - 1), and l - m between beta(s - 1, r - 1) and beta(s - 1, r).
+    Among these, the m of the reference is taken, with which the fewest states are saved.
 
     The state at hand is not counted among the slots. The last step is pulled without having been
     taken. Where a run must reach its last state too, to evaluate a loss there, give one step more
@@ -157,6 +158,45 @@ def _binomial(steps: int, slots: int) -> Iterator[Action]:
             yield Restore(at)
 
 
+def resumed(saved: Sequence[int], reached: int, slots: int) -> Iterator[Action]:
+    """The rest of a schedule of which only the saved states are known.
+
+    Args:
+        saved: where states are saved, in ascending order.
+        reached: pulls down to this step are done.
+        slots: how many states may be kept at once.
+
+    Example:
+        >>> for action in resumed([0, 2], reached=3, slots=2):
+        ...     print(action)
+        Restore(step=2)
+        Pull(step=2)
+        Drop(step=2)
+        Restore(step=0)
+        Advance(start=0, stop=1)
+        Pull(step=1)
+        Restore(step=0)
+        Pull(step=0)
+        Drop(step=0)
+    """
+    for below, start in reversed(list(enumerate(saved))):
+        if start >= reached:
+            yield Drop(start)
+            continue
+        yield Restore(start)
+        segment = binomial(reached - start, slots - below)
+        next(segment)  # the first state is saved already
+        for action in segment:
+            yield _moved(action, start)
+        reached = start
+
+
+def _moved(action: Action, by: int) -> Action:
+    if isinstance(action, Advance):
+        return Advance(action.start + by, action.stop + by)
+    return type(action)(action.step + by)
+
+
 def forward_steps(steps: int, slots: int) -> int:
     """The fewest forward steps that a schedule with so many slots can take.
 
@@ -172,7 +212,7 @@ def forward_steps(steps: int, slots: int) -> int:
 
     Example:
         >>> forward_steps(1000, 1), forward_steps(1000, 10), forward_steps(1000, 999)
-        (499500, 3624, 999)
+        (499500, 3636, 999)
 
     References:
         Griewank, "Achieving logarithmic growth of temporal and spatial complexity in reverse
@@ -197,7 +237,7 @@ def least_slots(steps: int, rounds: int) -> int:
 
     Example:
         >>> [least_slots(1000, rounds) for rounds in (1, 2, 3, 4)]
-        [999, 44, 17, 11]
+        [999, 44, 17, 10]
     """
     _check("least_slots", steps, rounds, "rounds")
     low, high = 1, max(1, steps - 1)
@@ -219,7 +259,7 @@ def uses_of_levels(actions: Iterable[Action]) -> list[int]:
 
     Example:
         >>> uses_of_levels(binomial(steps=10, slots=3))
-        [5, 5, 5]
+        [3, 5, 7]
     """
     uses: list[int] = []
     level: dict[int, int] = {}

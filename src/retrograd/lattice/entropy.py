@@ -9,6 +9,7 @@ counts are integers.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -30,13 +31,12 @@ _DAMAGED = "it is damaged, or the sweep predicts other numbers than the forward 
 
 def _coder() -> Any:
     try:
-        import constriction
+        return import_module("constriction").stream
     except ImportError:
         raise ArgumentError(
             "entropy coding needs the package constriction, which is not installed: "
             'pip install "retrograd[coding]"'
         ) from None
-    return constriction.stream
 
 
 class Pile:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain, repeat
+
 import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.errors import ReversalError
 from retrograd.lattice.layout import Layout
+from retrograd.lattice.limbs import LIMB
 from retrograd.lattice.stack import Stack
 
 __all__ = ["Erasures"]
@@ -45,8 +49,8 @@ class Erasures:
         """
         for places in self._places(zero):
             if keep:
-                for k, row in enumerate(np.atleast_2d(integers)):
-                    self.stack.push(_parts(row[places], limb=k > 0))
+                for row, parts in zip(np.atleast_2d(integers), _parts(), strict=False):
+                    self.stack.push(_cut(row[places], parts))
             integers[..., places] = 0
 
     def bring_back(self, integers: Integers, zero: NDArray[np.bool_]) -> None:
@@ -67,10 +71,8 @@ class Erasures:
                     "a slot is not 0 where its multiplication by 0 is undone; undo the steps "
                     "after it with the increments of the forward run"
                 )
-            for k in reversed(range(len(rows))):
-                size = rows[k, places].size
-                parts = self.stack.pop((2 if k else 4) * size)
-                rows[k, places] = np.ascontiguousarray(parts).view(np.uint32 if k else np.int64)
+            for row, parts in reversed(list(zip(rows, _parts(), strict=False))):
+                row[places] = _joined(self.stack.pop(parts * row[places].size), parts)
 
     def _places(self, zero: NDArray[np.bool_]) -> list[Places]:
         if zero.size == 1:
@@ -80,6 +82,18 @@ class Erasures:
         return [np.flatnonzero(zero)]
 
 
-def _parts(row: Integers, *, limb: bool) -> NDArray[np.uint16]:
-    whole = row.astype(np.uint32) if limb else np.ascontiguousarray(row)
-    return whole.view(np.uint16)
+def _parts() -> Iterator[int]:
+    """The 16-bit parts of each word: four of the first, fewer of limbs."""
+    return chain([4], repeat(-(-LIMB // 16)))
+
+
+def _cut(row: Integers, parts: int) -> NDArray[np.uint16]:
+    """The low parts of each number, the lowest first."""
+    return row.astype("<i8").view(np.uint16).reshape(-1, 4)[:, :parts].ravel()
+
+
+def _joined(numbers: NDArray[np.uint16], parts: int) -> Integers:
+    """The inverse of `_cut`, for numbers that it cut nothing off."""
+    whole = np.zeros((len(numbers) // parts, 4), np.uint16)
+    whole[:, :parts] = numbers.reshape(-1, parts)
+    return whole.reshape(-1).view("<i8").astype(np.int64, copy=False)

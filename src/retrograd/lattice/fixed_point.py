@@ -1,15 +1,15 @@
 """Fixed point: a real number as an int64 and an implied radix point, never wrapped silently.
 
 An integer k stands for k * 2**-radix. Slots stay strictly inside +-2**62, half of what an int64
-holds, so that a sum of two of them cannot wrap before it is looked at. Where 62 bits do not span the
-magnitudes of a slot, its integers have two or three words (`limbs`): 94 or 126 bits.
+holds, so that a sum of two of them cannot wrap before it is looked at. Where 62 bits do not span
+the magnitudes of a slot, its integers have two or three words (`limbs`): 94 or 126 bits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,11 +34,11 @@ class FixedPoint:
     """The lattice of the numbers k * 2**-radix for integers -2**62 < k < 2**62, or wider ones.
 
     Args:
-        radix: the number of binary digits after the point, 0 to 61, or 32 more for each word
+        radix: the number of binary digits after the point, 0 to 61, or 46 more for each word
             beyond the first.
         words: the words of an integer, 1 to 3. Arrays of integers of more than one word have the
             words as a first axis: (words, N) for N elements, a signed word and then limbs, which
-            are from 0 to below 2**32.
+            are from 0 to below 2**46.
 
     Raises:
         ArgumentError: the radix or the number of words is out of range.
@@ -115,18 +115,23 @@ class FixedPoint:
             out = np.empty(self._shape(x.shape), np.int64)
         _check_out(out, self._shape(x.shape), np.dtype(np.int64))
         source, target = x.reshape(-1), out.reshape(self._shape((-1,)))
+        scratch = self._scratch(2, source.size, np.float64)
         for span in self._chunks(source.size):
             part = source[span]
             reach = max(part.max(), -part.min())
             if not reach < self.range:
-                raise self._rejected(source, slot, step, layout)
-            round_into(part, reach, self.radix, target[..., span])
+                self.refuse(source, slot=slot, step=step, layout=layout)
+            round_into(part, reach, self.radix, target[..., span], scratch)
         return out
 
     def value(
-        self, integers: NDArray[np.int64], out: NDArray[np.float64] | None = None
+        self,
+        integers: NDArray[np.int64],
+        out: NDArray[np.float64] | None = None,
+        *,
+        scale: float | NDArray[np.float64] = 1.0,
     ) -> NDArray[np.float64]:
-        """The numbers that lattice integers stand for, integers * 2**-radix.
+        """The numbers that lattice integers stand for, integers * 2**-radix, times a scale.
 
         Exact up to 2**53. Larger integers of one word are rounded to the nearest float64, those of
         several to one of the two that they lie between.
@@ -134,6 +139,7 @@ class FixedPoint:
         Args:
             integers: int64, any shape; behind the axis of the words if there are several.
             out: float64, contiguous, of the numbers' shape; overwritten.
+            scale: a number, or an array of the numbers' shape.
 
         Returns:
             ``out``.
@@ -142,7 +148,7 @@ class FixedPoint:
             ArgumentError: ``integers`` has no axis of this many words, or ``out`` does not fit.
         """
         if self.words == 1:
-            return np.multiply(integers, self.resolution, out=out, dtype=np.float64)
+            return self._one_word(integers, out, scale)
         if integers.ndim < 1 or len(integers) != self.words:
             raise ArgumentError(
                 f"integers has shape {integers.shape}; give {self.words} words per number as the "
@@ -152,8 +158,29 @@ class FixedPoint:
             out = np.empty(integers.shape[1:])
         _check_out(out, integers.shape[1:], np.dtype(np.float64))
         source, target = integers.reshape(self.words, -1), out.reshape(-1)
+        scratch = self._scratch(1, target.size, np.float64)[0]
         for span in self._chunks(target.size):
-            sum_words(source[:, span], self.radix, target[span])
+            sum_words(source[:, span], self.radix, target[span], scratch)
+        if np.ndim(scale) or scale != 1:
+            np.multiply(out, scale, out=out)
+        return out
+
+    def _one_word(
+        self,
+        integers: NDArray[np.int64],
+        out: NDArray[np.float64] | None,
+        scale: float | NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        out = np.empty(integers.shape) if out is None else out
+        # A copy and a product are faster than a product that casts.
+        for span in chunks(integers.size):
+            part = out.reshape(-1)[span]
+            np.copyto(part, integers.reshape(-1)[span])
+            if np.ndim(scale):
+                np.multiply(part, np.reshape(scale, -1)[span], out=part)
+                np.multiply(part, self.resolution, out=part)
+            else:
+                np.multiply(part, self.resolution * scale, out=part)
         return out
 
     def add(
@@ -164,6 +191,7 @@ class FixedPoint:
         slot: str = "value",
         step: int | None = None,
         layout: Layout | None = None,
+        first: int = 0,
     ) -> NDArray[np.int64]:
         """Add an increment to a slot, in place, within the lattice's range.
 
@@ -173,6 +201,7 @@ class FixedPoint:
             slot: the slot's name, for error messages.
             step: the step, for error messages.
             layout: the layout of the flat vectors, for error messages.
+            first: where ``integers`` begin in the flat vector, for error messages.
 
         Returns:
             ``integers``.
@@ -181,15 +210,16 @@ class FixedPoint:
             LatticeOverflowError: a sum reaches +-2**62 (its first word, if there are several); the
                 slot is left as it was.
         """
-        first = integers if self.words == 1 else integers[0]
+        tops = integers if self.words == 1 else integers[0]
+        scratch = self._scratch(1, tops.size, np.int64)[0]
         for span in self._chunks(integers.shape[-1]):
-            part, top = integers[..., span], first[span]
-            limbs.add(part, increment[..., span], out=part)
+            part, top = integers[..., span], tops[span]
+            limbs.add(part, increment[..., span], part, scratch)
             if top.max() >= BOUND or top.min() <= -BOUND:
                 index = span.start + _first(np.abs(top) >= BOUND)
-                total = int(first[index]) * (self.range / BOUND)
+                total = int(tops[index]) * (self.range / BOUND)
                 self.subtract(integers[..., : span.stop], increment[..., : span.stop])
-                raise self._overflow(total, index, slot, step, layout)
+                raise self._overflow(total, first + index, slot, step, layout)
         return integers
 
     def subtract(
@@ -206,29 +236,53 @@ class FixedPoint:
         """
         if self.words == 1:
             return np.subtract(integers, increment, out=integers)
-        for span in self._chunks(integers.shape[-1]):
+        scratch = self._scratch(1, integers.shape[1], np.int64)[0]
+        for span in self._chunks(integers.shape[1]):
             part = integers[:, span]
-            limbs.subtract(part, increment[:, span], out=part)
+            limbs.subtract(part, increment[:, span], part, scratch)
         return integers
 
     def _shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape if self.words == 1 else (self.words, *shape)
 
+    def _scratch(self, rows: int, size: int, dtype: type[Any]) -> NDArray[Any]:
+        """Memory for the chunks of one pass, which only wide integers need."""
+        return np.empty((rows, 0 if self.words == 1 else min(size, _WIDE_CHUNK)), dtype)
+
     def _chunks(self, size: int) -> Iterator[slice]:
         return chunks(size, BLOCK if self.words == 1 else _WIDE_CHUNK)
 
-    def _rejected(
-        self, x: NDArray[np.float64], slot: str, step: int | None, layout: Layout | None
-    ) -> NonFiniteError | LatticeOverflowError:
+    def refuse(
+        self,
+        x: NDArray[np.float64],
+        *,
+        slot: str,
+        step: int | None,
+        layout: Layout | None,
+        first: int = 0,
+    ) -> NoReturn:
+        """Say which of some numbers is not finite, or else out of range.
+
+        Args:
+            x: (n,), of which one is.
+            slot: the slot's name.
+            step: the step.
+            layout: the layout of the flat vectors.
+            first: where ``x`` begins in the flat vector.
+
+        Raises:
+            NonFiniteError: an element is NaN or infinite.
+            LatticeOverflowError: an element's magnitude is `range` or more.
+        """
         finite = np.isfinite(x)
         if finite.all():
             index = _first(np.abs(x) >= self.range)
-            return self._overflow(float(x[index]), index, slot, step, layout)
+            raise self._overflow(float(x[index]), first + index, slot, step, layout)
         index = _first(~finite)
-        return NonFiniteError(
-            f"{_place(index, slot, step, layout)} would be {float(x[index])}; the lattice holds "
-            f"finite numbers of magnitude below {self.range:.6g}. Lower the rate, or look for the "
-            "division by zero, logarithm or overflow in the loss"
+        raise NonFiniteError(
+            f"{_place(first + index, slot, step, layout)} would be {float(x[index])}; the lattice "
+            f"holds finite numbers of magnitude below {self.range:.6g}. Lower the rate, or look "
+            "for the division by zero, logarithm or overflow in the loss"
         )
 
     def _overflow(

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrograd.errors import ArgumentError, NotReversibleError, ReversalError
+from retrograd.errors import NotReversibleError, ReversalError
+from retrograd.lattice.arguments import check_factor, check_slot, check_words, entry
 from retrograd.lattice.bounds import grow, shrink
 from retrograd.lattice.erasures import Erasures
 from retrograd.lattice.exchange import Scratch, exchange
-from retrograd.lattice.factors import LIMIT
 from retrograd.lattice.fingerprint import fingerprint
 from retrograd.lattice.layout import Layout
 from retrograd.lattice.spills import Spill, Spills
@@ -29,6 +29,7 @@ Integers = NDArray[np.int64]
 
 _CAPACITY = 2**32
 _WORD = 16
+_OWNER = "an information buffer"
 
 
 class InformationBuffer:
@@ -67,8 +68,7 @@ class InformationBuffer:
     """
 
     def __init__(self, layout: Layout, words: int = 1, *, keep: bool = True) -> None:
-        if words not in (1, 2, 3):
-            raise ArgumentError(f"words is {words!r}; give 1, 2 or 3")
+        check_words(words)
         self.layout = layout
         self.words = words
         self.digits: Integers = np.zeros(layout.size, np.int64)
@@ -151,11 +151,11 @@ class InformationBuffer:
             ArgumentError: an array is missing, or is not one of a buffer with this layout.
         """
         digits, bounds, count = (
-            _entry(snapshot, name, like)
-            for name, like in (
-                ("digits", self.digits),
-                ("bounds", self._bounds),
-                ("multiplications", np.array(0)),
+            entry(snapshot, name, _OWNER, shape)
+            for name, shape in (
+                ("digits", self.digits.shape),
+                ("bounds", self._bounds.shape),
+                ("multiplications", ()),
             )
         )
         np.copyto(self.digits, digits)
@@ -184,16 +184,15 @@ class InformationBuffer:
             ArgumentError: an array is missing, or is not one of a buffer with this layout.
         """
         words, marks, erasures = (
-            _entry(arrays, name, None) for name in ("spill_words", "spill_marks", "erasures")
+            entry(arrays, name, _OWNER) for name in ("spill_words", "spill_marks", "erasures")
         )
         origin = (
-            int(_entry(arrays, "origin_multiplications", np.array(0))),
-            _entry(arrays, "origin_bounds", self._bounds).copy(),
-            int(_entry(arrays, "origin_digits", np.array(0))),
+            int(entry(arrays, "origin_multiplications", _OWNER, ())),
+            entry(arrays, "origin_bounds", _OWNER, self._bounds.shape).copy(),
+            int(entry(arrays, "origin_digits", _OWNER, ())),
         )
         self.restore(arrays)
-        self._spills.words.load(words)
-        self._spills.marks.load(marks)
+        self._spills.load(words, marks)
         self._erasures.stack.load(erasures)
         self._origin = origin
 
@@ -207,7 +206,8 @@ class InformationBuffer:
                 below 2**62; overwritten.
             numerator: int64, shape (1,) for all, (L,) per leaf or (N,) per element; the shape may
                 change from step to step.
-            denominator: int64, of the same shape, with 0 < n < d <= 65,536, or 0/1.
+            denominator: int64, of the same shape, with 0 < n < d <= 65,536, or 0/1, or 1/1 for
+                leaves that stay as they are.
 
         Returns:
             ``integers``.
@@ -215,7 +215,8 @@ class InformationBuffer:
         Raises:
             ArgumentError: an argument has the wrong shape, dtype or range; nothing is changed.
         """
-        zero = self._check(integers, numerator, denominator)
+        check_slot("integers", integers, self.layout, self.words)
+        zero = check_factor(numerator, denominator, self.layout)
         if zero is None:
             self._multiply(integers, numerator, denominator)
         else:
@@ -244,7 +245,8 @@ class InformationBuffer:
             ArgumentError: an argument has the wrong shape, dtype or range; nothing is changed.
         """
         self._check_undo()
-        zero = self._check(integers, numerator, denominator)
+        check_slot("integers", integers, self.layout, self.words)
+        zero = check_factor(numerator, denominator, self.layout)
         if zero is None:
             self._divide(integers, numerator, denominator)
         else:
@@ -313,35 +315,6 @@ class InformationBuffer:
                 "reverse order"
             )
 
-    def _check(
-        self, integers: Integers, numerator: Integers, denominator: Integers
-    ) -> NDArray[np.bool_] | None:
-        """Refuse what is no slot or no factor; say where factors are 0, if any are."""
-        _check_integers("integers", integers)
-        _check_integers("numerator", numerator)
-        _check_integers("denominator", denominator)
-        size, leaves = self.layout.size, len(self.layout)
-        shape = (size,) if self.words == 1 else (self.words, size)
-        if integers.shape != shape:
-            raise ArgumentError(
-                f"integers has shape {integers.shape}; give the flat slot of shape {shape}"
-            )
-        if numerator.shape not in ((), (1,), (leaves,), (size,)) or (
-            numerator.shape != denominator.shape
-        ):
-            raise ArgumentError(
-                f"numerator has shape {numerator.shape} and denominator {denominator.shape}; give "
-                f"both shape (1,) for all, ({leaves},) per leaf or ({size},) per element"
-            )
-        if denominator.max() > LIMIT or (numerator >= denominator).any():
-            raise _out_of_range(numerator, denominator)
-        if numerator.min() > 0:
-            return None
-        zero = numerator == 0
-        if not (zero | (numerator > 0)).all() or (denominator[zero] != 1).any():
-            raise _out_of_range(numerator, denominator)
-        return zero
-
 
 def _neighbours(leaves: list[int], bounds: list[int]) -> Iterator[tuple[int, int]]:
     """Cut increasing leaves into runs of neighbours with the same bound: first, and last + 1."""
@@ -354,35 +327,3 @@ def _neighbours(leaves: list[int], bounds: list[int]) -> Iterator[tuple[int, int
         ):
             yield leaves[first], leaves[k - 1] + 1
             first = k
-
-
-def _entry(
-    arrays: Mapping[str, NDArray[Any]], name: str, like: NDArray[Any] | None
-) -> NDArray[Any]:
-    if name not in arrays:
-        raise ArgumentError(
-            f"the arrays for an information buffer lack {name!r}; give what snapshot() or export() "
-            "returned"
-        )
-    array = np.asarray(arrays[name])
-    if like is not None and array.shape != like.shape:
-        raise ArgumentError(
-            f"{name!r} has shape {array.shape} for an information buffer with {like.shape}; give "
-            "what one with the same layout returned"
-        )
-    return array
-
-
-def _check_integers(what: str, array: Any) -> None:
-    if not isinstance(array, np.ndarray) or array.dtype != np.int64:
-        given = getattr(array, "dtype", type(array).__name__)
-        raise ArgumentError(f"{what} is {given}; give a NumPy array of int64")
-
-
-def _out_of_range(numerator: Integers, denominator: Integers) -> ArgumentError:
-    n, d = np.atleast_1d(numerator), np.atleast_1d(denominator)
-    index = int(np.argmax((n < 0) | ((n == 0) & (d != 1)) | (n >= d) | (d > LIMIT)))
-    return ArgumentError(
-        f"the factor is {n[index]}/{d[index]} (entry {index}); the information buffer takes n/d "
-        f"with 0 < n < d <= {LIMIT}, or 0/1, as rational() gives them"
-    )

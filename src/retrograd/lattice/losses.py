@@ -1,7 +1,7 @@
 """Maxima that can be undone: slot <- max(slot, least), with what is lost on a tape.
 
-Given ``least``, nothing is lost where the slot was larger. Elsewhere the slot becomes ``least``, and
-the distance that it was raised by is lost. So the tape is sparse: for each element that equals
+Given ``least``, nothing is lost where the slot was larger. Elsewhere the slot becomes ``least``,
+and the distance that it was raised by is lost. So the tape is sparse: for each element that equals
 ``least`` afterwards one bit, whether it was raised, and for each that was, the distance.
 """
 
@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrograd.errors import ArgumentError, NotReversibleError, ReversalError
+from retrograd.errors import NotReversibleError, ReversalError
 from retrograd.lattice import limbs
+from retrograd.lattice.arguments import check_slot, check_words, entry
 from retrograd.lattice.layout import BLOCK, Layout, chunks
+from retrograd.lattice.limbs import LIMB
 from retrograd.lattice.stack import Stack
 
 __all__ = ["Losses"]
 
 Integers = NDArray[np.int64]
 
+_OWNER = "losses"
 _PART = 16
 _PART_MASK = 2**_PART - 1
 
@@ -48,8 +51,7 @@ class Losses:
     """
 
     def __init__(self, layout: Layout, words: int = 1, *, keep: bool = True) -> None:
-        if words not in (1, 2, 3):
-            raise ArgumentError(f"words is {words!r}; give 1, 2 or 3")
+        check_words(words)
         self.layout = layout
         self.words = words
         self.maxima = 0
@@ -103,8 +105,8 @@ class Losses:
         Raises:
             ArgumentError: an argument has the wrong shape or dtype; nothing is changed.
         """
-        self._check("integers", integers)
-        self._check("least", least)
+        check_slot("integers", integers, self.layout, self.words)
+        check_slot("least", least, self.layout, self.words)
         for slot, floor in self._chunks(integers, least):
             distance = limbs.subtract(floor, slot, np.empty_like(slot))
             met = np.flatnonzero(distance[0] >= 0)
@@ -132,8 +134,8 @@ class Losses:
             ArgumentError: an argument has the wrong shape or dtype; nothing is changed.
         """
         self._check_undo()
-        self._check("integers", integers)
-        self._check("least", least)
+        check_slot("integers", integers, self.layout, self.words)
+        check_slot("least", least, self.layout, self.words)
         for slot, floor in reversed(list(self._chunks(integers, least))):
             distance = limbs.subtract(floor, slot, np.empty_like(slot))
             met = np.flatnonzero(distance[0] >= 0)
@@ -154,7 +156,7 @@ class Losses:
         Raises:
             ArgumentError: the array is missing.
         """
-        self.maxima = int(_entry(snapshot, "maxima"))
+        self.maxima = int(entry(snapshot, "maxima", _OWNER))
         self._clear()
         self._origin = self.maxima
 
@@ -173,8 +175,8 @@ class Losses:
         Raises:
             ArgumentError: an array is missing.
         """
-        tape, counts = _entry(arrays, "losses"), _entry(arrays, "counts")
-        origin = int(_entry(arrays, "origin_maxima"))
+        tape, counts = entry(arrays, "losses", _OWNER), entry(arrays, "counts", _OWNER)
+        origin = int(entry(arrays, "origin_maxima", _OWNER))
         self.restore(arrays)
         self._tape.load(tape)
         self._counts.load(counts)
@@ -188,7 +190,7 @@ class Losses:
 
     def _push(self, distance: Integers) -> None:
         """Keep what the elements that met ``least`` were raised by, (words, K)."""
-        raised = distance.any(axis=0)
+        raised: NDArray[np.bool_] = np.bitwise_or.reduce(distance, axis=0) != 0
         lost = distance[:, raised]
         parts = [lost[word] >> shift for word, shift in _parts(self.words)]
         while parts and not (parts[-1] & _PART_MASK).any():
@@ -227,19 +229,12 @@ class Losses:
                 "there is no maximum left to undo; call lower_from once for each raise_to"
             )
 
-    def _check(self, what: str, array: Any) -> None:
-        size = self.layout.size
-        shape = (size,) if self.words == 1 else (self.words, size)
-        if not isinstance(array, np.ndarray) or array.dtype != np.int64:
-            given = getattr(array, "dtype", type(array).__name__)
-            raise ArgumentError(f"{what} is {given}; give a NumPy array of int64")
-        if array.shape != shape:
-            raise ArgumentError(f"{what} has shape {array.shape}; give integers of shape {shape}")
-
 
 def _parts(words: int) -> list[tuple[int, int]]:
     """The 16-bit parts of an integer, the lowest first: its word, and where it starts there."""
-    limb_parts = [(word, shift) for word in range(words - 1, 0, -1) for shift in (0, _PART)]
+    limb_parts = [
+        (word, shift) for word in range(words - 1, 0, -1) for shift in range(0, LIMB, _PART)
+    ]
     return limb_parts + [(0, shift) for shift in range(0, 64, _PART)]
 
 
@@ -255,11 +250,3 @@ def _missed() -> ReversalError:
         "a slot is not as its maximum left it, or is compared with something else; undo the steps "
         "after it with the increments of the forward run, and give the same least"
     )
-
-
-def _entry(arrays: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:
-    if name not in arrays:
-        raise ArgumentError(
-            f"the arrays for losses lack {name!r}; give what snapshot() or export() returned"
-        )
-    return np.asarray(arrays[name])

@@ -23,7 +23,9 @@ _LIMIT = 2.0**51
 _NEXT = 2.0**LIMB
 
 
-def round_into(x: Floats, reach: float, radix: int, out: Integers) -> None:
+def round_into(
+    x: Floats, reach: float, radix: int, out: Integers, scratch: Floats | None = None
+) -> None:
     """out = round(x * 2**radix), ties to even.
 
     Args:
@@ -31,18 +33,22 @@ def round_into(x: Floats, reach: float, radix: int, out: Integers) -> None:
         reach: the largest magnitude in ``x``.
         radix: the binary digits after the point of the whole integer.
         out: (n,) or (words, n); overwritten. The first word of every result is below 2**62.
+        scratch: (2, n) or longer, overwritten, for several words; by default fresh memory.
     """
     if out.ndim == 1:
         _round(x, reach, 2.0**radix, out)
     else:
-        _round_wide(x, reach, 2.0 ** (radix - LIMB * (len(out) - 1)), out)
+        scale = 2.0 ** (radix - LIMB * (len(out) - 1))
+        scratch = np.empty((2, len(x))) if scratch is None else scratch[:, : len(x)]
+        _round_wide(x, reach, scale, out, *scratch)
 
 
 def _round(x: Floats, reach: float, scale: float, out: Integers) -> None:
     if reach * scale < _LIMIT:
         floats = out.view(np.float64)
-        np.multiply(x, scale, out=floats)
-        np.add(floats, _ROUNDER, out=floats)
+        if scale != 1:
+            x = np.multiply(x, scale, out=floats)
+        np.add(x, _ROUNDER, out=floats)
         np.subtract(out, _ROUNDER_BITS, out=out)
     else:
         rounded = np.multiply(x, scale)
@@ -50,20 +56,27 @@ def _round(x: Floats, reach: float, scale: float, out: Integers) -> None:
         np.copyto(out, rounded, casting="unsafe")
 
 
-def _round_wide(x: Floats, reach: float, scale: float, out: Integers) -> None:
+def _round_wide(
+    x: Floats, reach: float, scale: float, out: Integers, rest: Floats, rounded: Floats
+) -> None:
     """Word by word: round to the nearest, and pass what is left, which is exact, to the next."""
-    rest = np.multiply(x, scale)
-    _round(rest, reach * scale, 1.0, out[0])
-    rounded = np.empty_like(rest)
-    for k in range(1, len(out)):
-        np.copyto(rounded, out[k - 1])
-        np.subtract(rest, rounded, out=rest)
-        np.multiply(rest, _NEXT, out=rest)
-        _round(rest, _NEXT, 1.0, out[k])
-    carry(out)
+    np.multiply(x, scale, out=rest)
+    for k, word in enumerate(out):
+        if k > 0:
+            np.subtract(rest, rounded, out=rest)
+            np.multiply(rest, _NEXT, out=rest)
+        if k > 0 or reach * scale < _LIMIT:
+            floats = word.view(np.float64)
+            np.add(rest, _ROUNDER, out=floats)
+            np.subtract(floats, _ROUNDER, out=rounded)
+            np.subtract(word, _ROUNDER_BITS, out=word)
+        else:
+            np.rint(rest, out=rounded)
+            np.copyto(word, rounded, casting="unsafe")
+    carry(out, rest.view(np.int64))
 
 
-def sum_words(integers: Integers, radix: int, out: Floats) -> None:
+def sum_words(integers: Integers, radix: int, out: Floats, scratch: Floats) -> None:
     """out = integers * 2**-radix, within one unit in the last place.
 
     The words are added from the first. That sum is exact as long as it is so small that a later
@@ -73,12 +86,14 @@ def sum_words(integers: Integers, radix: int, out: Floats) -> None:
         integers: (words, n).
         radix: the binary digits after the point of the whole integer.
         out: (n,), overwritten.
+        scratch: (n,) or longer, overwritten.
     """
     np.copyto(out, integers[0])
-    word = np.empty_like(out)
+    word = scratch[: len(out)]
     scale = 1.0
     for limb in integers[1:]:
         scale /= _NEXT
-        np.multiply(limb, scale, out=word, dtype=np.float64)
+        np.copyto(word, limb)
+        np.multiply(word, scale, out=word)
         np.add(out, word, out=out)
     np.multiply(out, 2.0 ** (LIMB * (len(integers) - 1) - radix), out=out)

@@ -52,6 +52,7 @@ class Spills:
     def __init__(self) -> None:
         self.words = Stack(np.uint16)
         self.marks = Stack(np.int64)
+        self._after = -1  # of the topmost spill
 
     def __len__(self) -> int:
         """The number of spills on the stack."""
@@ -64,14 +65,20 @@ class Spills:
 
     def clear(self) -> None:
         """Take everything off."""
-        self.words.clear()
-        self.marks.clear()
+        self.load(np.empty(0, np.uint16), np.empty(0, np.int64))
+
+    def load(self, words: NDArray[np.uint16], marks: NDArray[np.int64]) -> None:
+        """Become the stack that ``words`` and ``marks`` were exported from."""
+        self.words.load(words)
+        self.marks.load(marks)
+        self._after = int(marks[-2]) >> 32 if len(marks) else -1
 
     def push(self, spill: Spill) -> None:
         """Put a spill on top, written no earlier than those below."""
         self.words.push(spill.words)
         mark = (spill.after << 32) | spill.bound, (spill.first << 32) | spill.stop
         self.marks.push(np.array(mark, np.int64))
+        self._after = spill.after
 
     def pop(self, after: int, ends: NDArray[np.int64]) -> Spill | None:
         """Take off the topmost spill, if it was written after so many multiplications.
@@ -83,12 +90,10 @@ class Spills:
         Returns:
             The spill with its words as uint16, valid until the next push; or None.
         """
-        if not len(self.marks):
+        if after != self._after:
             return None
         high, low = self.marks.pop(2).tolist()
-        if high >> 32 != after:
-            self.marks.push(np.array((high, low), np.int64))
-            return None
+        self._after = self.marks.top(2) >> 32 if len(self.marks) else -1
         first, stop = low >> 32, low & _HALF
         words = self.words.pop(int(ends[stop] - ends[first]))
         return Spill(after, first, stop, high & _HALF, words)

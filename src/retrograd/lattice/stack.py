@@ -92,6 +92,12 @@ class Stack:
             return taken
         return self._pop_across(count)
 
+    def top(self, depth: int) -> int:
+        """The number that lies so deep, the topmost at 1; it stays there."""
+        if depth <= self._filled:
+            return int(self._chunks[-1][self._filled - depth])
+        return int(self._chunks[-2][self._filled - depth])
+
     def export(self) -> NDArray[Any]:
         """A copy of everything, the topmost number last."""
         if not self._chunks:

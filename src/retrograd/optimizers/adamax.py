@@ -38,7 +38,7 @@ class Adamax(Optimizer):
         epsilon: above 0.
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
             "weights" and, in two words, 70 for "first" and "norm", hold magnitudes below 262,144
-            and 16,777,216.
+            and 4,194,304.
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
 
@@ -66,7 +66,7 @@ class Adamax(Optimizer):
             add("first", "gradient", lambda beta1: 1 - beta1),
             decay("norm", "beta2"),
             raise_to("norm", _size),
-            add("weights", _move),
+            add("weights", _move, elementwise=True),
         ),
     )
     domains: ClassVar[Mapping[str, Interval]] = {

@@ -26,12 +26,13 @@ class AdamW(Adam):
     The moments come first, so that the program can be run backwards; the weights are the same.
 
     Args:
-        rate: any finite number, such that `rate * decay` lies in [0, 1).
+        rate: any finite number, such that `rate * decay` lies in [0, 1].
         beta1: decay of the first moment, in [0, 1).
         beta2: decay of the second moment, in [0, 1).
         epsilon: above 0.
         decay: decay of the weights, at least 0.
-        radix: binary digits after the point on the lattice, by slot; the defaults are `Adam`'s.
+        radix: binary digits after the point on the lattice, by slot; the defaults are `Adam`'s, of
+            which "weights" then holds magnitudes below 65,536.
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
 

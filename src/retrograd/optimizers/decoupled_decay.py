@@ -30,7 +30,7 @@ class DecoupledDecay(Wrapper):
 
     Args:
         optimizer: any that has a "rate".
-        decay: at least 0, such that `rate * decay` lies in [0, 1).
+        decay: at least 0, such that `rate * decay` lies in [0, 1].
         radix: binary digits after the point on the lattice, by slot; the defaults are the wrapped
             optimizer's.
 

@@ -25,7 +25,8 @@ class Lion(Optimizer):
 
     It cannot be run backwards exactly, because its weights move by the gradient directly: train
     with another adjoint than `Reversible`, or use `Signum`. For its weight decay wrap it in
-    `DecoupledDecay`.
+    `DecoupledDecay`. The sign has the derivative 0, so the hypergradient reaches the rate and the
+    initial weights directly, and nothing through the gradient.
 
     Args:
         rate: any finite number.
@@ -33,7 +34,7 @@ class Lion(Optimizer):
         beta2: decay of the momentum, in [0, 1).
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
             "weights" and, in two words, 70 for "first", hold magnitudes below 262,144 and
-            16,777,216.
+            4,194,304.
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
 
@@ -56,7 +57,7 @@ class Lion(Optimizer):
     program: ClassVar[Program] = Program(
         slots=("first",),
         statements=(
-            add("weights", _move),
+            add("weights", _move, elementwise=True),
             decay("first", "beta2"),
             add("first", "gradient", lambda beta2: 1 - beta2),
         ),

@@ -23,12 +23,10 @@ class Momentum(Optimizer):
 
     Args:
         rate: any finite number.
-        momentum: in [0, 1); to be run backwards exactly, in (0, 1).
+        momentum: in [0, 1).
         dampening: any finite number; 0 by default.
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
-            "weights" and 50 for "velocity", hold magnitudes below 262,144 and 4,096. A decay by
-            n/d moves the velocity by up to n units of its last digit (n is at most 65,536, and 9
-            for a momentum of 0.9), so leave it more digits than the result needs.
+            "weights" and 50 for "velocity", hold magnitudes below 262,144 and 1,024.
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
 

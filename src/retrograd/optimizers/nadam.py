@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from retrograd.optimizers.adam import square
 from retrograd.optimizers.optimizer import FRACTION, NOT_NEGATIVE, POSITIVE, Interval, Optimizer
 from retrograd.optimizers.program import Program, add, decay
 
@@ -63,8 +64,8 @@ class NAdam(Optimizer):
         momentum_decay: how fast the momentum grows, at least 0.
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
             "weights", 50 for "bias", 70 for "first" in two words and 96 for "second" in three,
-            hold magnitudes below 262,144 (weights), 16,777,216 (first moments) and 1,073,741,824
-            (second moments: gradients of 32,768).
+            hold magnitudes below 262,144 (weights), 4,194,304 (first moments) and 268,435,456
+            (second moments: gradients of 16,384).
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
 
@@ -94,10 +95,10 @@ class NAdam(Optimizer):
             decay("first", "beta1"),
             add("first", "gradient", lambda beta1: 1 - beta1),
             decay("second", "beta2"),
-            add("second", lambda gradient, beta2: (1 - beta2) * gradient * gradient),
+            add("second", square, elementwise=True),
             decay("bias", _momentum),
-            add("bias", _gain),
-            add("weights", _move),
+            add("bias", _gain, elementwise=True),
+            add("weights", _move, elementwise=True),
         ),
     )
     domains: ClassVar[Mapping[str, Interval]] = {

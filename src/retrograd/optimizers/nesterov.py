@@ -26,7 +26,7 @@ class Nesterov(Optimizer):
         rate: any finite number.
         momentum: in [0, 1).
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
-            "weights" and 50 for "velocity", hold magnitudes below 262,144 and 4,096.
+            "weights" and 50 for "velocity", hold magnitudes below 262,144 and 1,024.
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
 

@@ -11,16 +11,14 @@ from retrograd.optimizers.wrapper import Wrapper
 
 __all__ = ["Polyak"]
 
-# The lattice multiplies by rationals with denominators up to 65,536.
-_LAST = 65_535
-
 
 def _kept(step: int) -> float:
-    return min(step, _LAST) / (min(step, _LAST) + 1)
+    # The mean starts at 0, so what it is multiplied by at first does not matter.
+    return step / (step + 1) if step else 1.0
 
 
-def _new(step: int) -> float:
-    return 1 - _kept(step)
+def _share(step: int) -> float:
+    return 1 / (step + 1)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -29,14 +27,13 @@ class Polyak(Wrapper):
 
         a <- t / (t + 1) * a + 1 / (t + 1) * w,  after the steps t = 0, 1, ...
 
-    The mean is that of the weights after every step; w_0 is not in it. From step 65,536 on, the
-    average is exponential: a new step's share stays 1/65,536. Around another average, it averages
-    that one.
+    The mean is that of the weights after every step; w_0 is not in it. Around another average, it
+    averages that one.
 
     Args:
         optimizer: the optimizer to take the weights from.
         radix: binary digits after the point on the lattice, by slot. The default for "mean",
-            70 in two words, holds magnitudes below 16,777,216.
+            70 in two words, holds magnitudes below 4,194,304.
 
     Example:
         >>> import numpy as np
@@ -57,7 +54,7 @@ class Polyak(Wrapper):
     def extended(self, program: Program) -> Program:
         """The program with the mean brought up to date at its end."""
         slot, reads = self.called("mean"), ("step",)
-        averaging = (Decay(slot, _kept, reads), AddScaled(slot, program.result, _new, reads))
+        averaging = (Decay(slot, _kept, reads), AddScaled(slot, program.result, _share, reads))
         return replace(
             program,
             slots=(*program.slots, slot),

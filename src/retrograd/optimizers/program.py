@@ -55,7 +55,7 @@ GIVEN = (GRADIENT, STEP, "root", "xp", "layout")
 
 @dataclass(frozen=True)
 class Decay:
-    """slot <- factor * slot, with a factor in [0, 1) computed from hyperparameters."""
+    """slot <- factor * slot, with a factor in [0, 1] computed from hyperparameters."""
 
     slot: str
     factor: Callable[..., Any]
@@ -74,11 +74,17 @@ class AddScaled:
 
 @dataclass(frozen=True)
 class Add:
-    """slot <- slot + Q(increment), with an increment that does not read the slot itself."""
+    """slot <- slot + Q(increment), with an increment that does not read the slot itself.
+
+    Attributes:
+        elementwise: whether each element of the increment depends on its own element only of what
+            is read, so that it may be computed block by block.
+    """
 
     slot: str
     increment: Callable[..., Any]
     reads: tuple[str, ...]
+    elementwise: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,8 +121,8 @@ def decay(slot: str, factor: str | Callable[..., Any]) -> Decay:
     Example:
         >>> decay("velocity", "momentum").reads
         ('momentum',)
-        >>> decay("weights", lambda rate, decay: 1 - rate * decay).reads
-        ('rate', 'decay')
+        >>> decay("mean", lambda step: step / (step + 1)).reads
+        ('step',)
     """
     return Decay(slot, *_factor(factor))
 
@@ -125,8 +131,19 @@ def add(
     slot: str,
     increment: str | Callable[..., Any],
     coefficient: str | Callable[..., Any] | None = None,
+    *,
+    elementwise: bool = False,
 ) -> Add | AddScaled:
     """Add to a slot: a multiple of another slot or the gradient, or any function of them.
+
+    Args:
+        slot: the slot.
+        increment: the name of another slot or "gradient"; or a function, whose parameters say what
+            it reads.
+        coefficient: with a name, what it is multiplied by.
+        elementwise: with a function, True says that each element of its result depends on no other
+            element of the slots and the gradient; it is then computed block by block, which is
+            faster where the slots do not fit in the cache.
 
     Raises:
         ArgumentError: the increment reads the slot that it is added to, or a multiple lacks its
@@ -145,7 +162,7 @@ def add(
             "undone; express that part as decay(slot, factor)"
         )
     if not isinstance(increment, str):
-        return Add(slot, increment, reads)
+        return Add(slot, increment, reads, elementwise)
     if coefficient is None:
         raise ArgumentError(
             f"add({slot!r}, {increment!r}): the coefficient is missing; give a hyperparameter's "

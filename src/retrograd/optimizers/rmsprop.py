@@ -24,17 +24,19 @@ def _move(gradient: Any, second: Any, rate: Any, epsilon: Any, root: Any) -> Any
     return -rate * gradient / (root(second) + epsilon)
 
 
-_SECOND = (decay("second", "smoothing"), add("second", _square))
+_SECOND = (decay("second", "smoothing"), add("second", _square, elementwise=True))
 _WITH_MOMENTUM = Program(
     slots=("second", "velocity"),
     statements=(
         *_SECOND,
         decay("velocity", "momentum"),
-        add("velocity", _push),
+        add("velocity", _push, elementwise=True),
         add("weights", "velocity", "rate"),
     ),
 )
-_WITHOUT = Program(slots=("second",), statements=(*_SECOND, add("weights", _move)))
+_WITHOUT = Program(
+    slots=("second",), statements=(*_SECOND, add("weights", _move, elementwise=True))
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,7 +61,7 @@ class RMSprop(Optimizer):
         epsilon: above 0.
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
             "weights", 46 for "velocity" and, in three words, 96 for "second", hold magnitudes
-            below 262,144, 65,536 and 1,073,741,824 (gradients of 32,768).
+            below 262,144, 16,384 and 268,435,456 (gradients of 16,384).
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
 

@@ -4,6 +4,16 @@ Each gives the values of all steps at once, for `per_step`, and is differentiabl
 numbers: the hypergradient reaches a peak, a final share, the length of a warm-up. Step t of T
 stands at the time t + 1, so a warm-up of length 10 gives a tenth of the peak at first and the whole
 peak at the tenth step.
+
+Example:
+    >>> import numpy as np
+    >>> import retrograd as rg
+    >>> def final(peak):
+    ...     rate = rg.schedules.cosine(peak, steps=10, warmup=2.5)
+    ...     loss = lambda w, hyper, step: np.sum((w - 1) ** 2)
+    ...     return np.sum(rg.train(loss, np.zeros(2), None, rg.Momentum(rate, 0.5), steps=10))
+    >>> bool(rg.grad(final)(0.01) > 0)  # with a higher peak the weights come closer to 1
+    True
 """
 
 from __future__ import annotations

@@ -23,15 +23,15 @@ class Signum(Optimizer):
         v <- momentum * v - (1 - momentum) * g
         w <- w + rate * sign(v)
 
-    The sign has the derivative 0, so the hypergradient reaches the rate and the start of the
-    weights, but not the momentum nor, past the first step, anything in the loss.
+    The sign has the derivative 0, so the hypergradient reaches the rate and the initial weights
+    directly, and nothing through the gradient: neither the momentum nor what the loss depends on.
 
     Args:
         rate: any finite number.
         momentum: in [0, 1).
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
             "weights" and, in two words, 70 for "velocity", hold magnitudes below 262,144 and
-            16,777,216. A velocity that has decayed to a few units of its last digit has the sign
+            4,194,304. A velocity that has decayed to a few units of its last digit has the sign
             of rounding; one that never was anything but 0 stays 0.
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
@@ -56,7 +56,7 @@ class Signum(Optimizer):
         statements=(
             decay("velocity", "momentum"),
             add("velocity", "gradient", lambda momentum: momentum - 1),
-            add("weights", _move),
+            add("weights", _move, elementwise=True),
         ),
     )
     domains: ClassVar[Mapping[str, Interval]] = {"momentum": FRACTION}

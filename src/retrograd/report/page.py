@@ -9,13 +9,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from retrograd.errors import DataError
+from retrograd.files import replace_file
 from retrograd.report import drawing
 from retrograd.report.figures import Picture, draw_all
 from retrograd.report.outcome import costs, qualities, status, summary_of
 from retrograd.report.quantities import decimal
 from retrograd.report.style import PALETTE
 from retrograd.study import Record, read
-from retrograd.study.files import replace_file
 
 __all__ = ["make_report"]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from retrograd.errors import ArgumentError, NonFiniteError
 from retrograd.lattice import Layout
 from retrograd.optimizers import Optimizer
 
-__all__ = ["MetaStep", "descend"]
+__all__ = ["MetaStep", "descend", "moves"]
 
 
 @dataclass(frozen=True)
@@ -69,24 +70,14 @@ def descend(
         >>> [round(float(step.hyper), 2) for step in descend(bowl, 1.0, Adam(rate=0.5), 4)]
         [1.0, 1.5, 1.99, 2.46, 2.9]
     """
-    _check(optimizer, meta_steps)
-    leaves, structure = tree.flatten(hyper)
-    if not leaves:
-        raise ArgumentError("hyper: it holds no array; give the hyperparameters to learn")
-    layout = Layout([np.shape(leaf) for leaf in leaves])
-    slots = optimizer.start(_flat(layout, leaves))
-    given = {"root": np.sqrt, "xp": np, "layout": layout}
-
-    def current() -> Any:
-        parts = layout.split(slots["weights"])
-        return tree.unflatten(structure, list(map(_like, parts, leaves)))
-
+    _check_meta_steps(meta_steps)
     differentiate = value_and_grad(objective, has_aux=True)
+    path = moves(optimizer, hyper)
+    hyper = next(path)
     before: NDArray[np.float64] | None = None
     for index in range(meta_steps):
-        hyper = current()
         (value, aux), hypergradient = differentiate(hyper, index)
-        flat = _flat(layout, tree.leaves(hypergradient))
+        flat = np.concatenate([np.ravel(leaf) for leaf in tree.leaves(hypergradient)])
         if not np.all(np.isfinite(flat)):
             raise NonFiniteError(
                 f"the hypergradient of meta-step {index} is not finite; lower the meta-rate or "
@@ -94,18 +85,47 @@ def descend(
             )
         norm, cosine = float(np.linalg.norm(flat)), _cosine(before, flat)
         yield MetaStep(index, hyper, float(value), aux, hypergradient, norm, cosine)
-        slots = optimizer.update(slots, flat, optimizer.hyperparameters(), index, given)
-        before = flat
-    hyper = current()
+        hyper, before = path.send(hypergradient), flat
     value, aux = objective(hyper, meta_steps)
     yield MetaStep(meta_steps, hyper, float(value), aux, None, None, None)
 
 
-def _check(optimizer: Any, meta_steps: Any) -> None:
+def moves(optimizer: Optimizer, hyper: Any) -> Generator[Any, Any, None]:
+    """The hyperparameters on their way: send a hypergradient, and get where it leads.
+
+    Args:
+        optimizer: the meta-optimizer, with single numbers as hyperparameters.
+        hyper: where to start: a container of float arrays.
+
+    Yields:
+        First `hyper`, then each place that the hypergradient sent leads to.
+
+    Raises:
+        ArgumentError: `hyper` holds no array, or the meta-optimizer's hyperparameters are not
+            single numbers in their domains.
+    """
+    _check_optimizer(optimizer)
+    leaves, structure = tree.flatten(hyper)
+    if not leaves:
+        raise ArgumentError("hyper: it holds no array; give the hyperparameters to learn")
+    layout = Layout([np.shape(leaf) for leaf in leaves])
+    slots = optimizer.start(_flat(layout, leaves))
+    given = {"root": np.sqrt, "xp": np, "layout": layout}
+    for index in count():
+        parts = layout.split(slots[optimizer.program.result])
+        hypergradient = yield tree.unflatten(structure, list(map(_like, parts, leaves)))
+        flat = _flat(layout, tree.leaves(hypergradient))
+        slots = optimizer.update(slots, flat, optimizer.hyperparameters(), index, given)
+
+
+def _check_meta_steps(meta_steps: Any) -> None:
     if not isinstance(meta_steps, int) or isinstance(meta_steps, bool) or meta_steps < 1:
         raise ArgumentError(
             f"meta_steps: {meta_steps!r} was given; give a whole number of at least 1"
         )
+
+
+def _check_optimizer(optimizer: Any) -> None:
     if not isinstance(optimizer, Optimizer):
         raise ArgumentError(
             f"optimizer: {optimizer!r:.60} was given; give one of retrograd's, such as "

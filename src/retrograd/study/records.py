@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from retrograd.errors import ArgumentError, DataError
-from retrograd.study.files import replace_file, write_through
+from retrograd.files import replace_file, write_through
 
 __all__ = ["Record", "Recorder", "discard", "holds_record", "read", "summarize"]
 

@@ -3,6 +3,7 @@
 from retrograd.training.diagnostics import Certificate, Diagnostics
 from retrograd.training.floats import train_in_floats
 from retrograd.training.iterate import iterate
+from retrograd.training.saved import Saved
 from retrograd.training.train import train
 
-__all__ = ["Certificate", "Diagnostics", "iterate", "train", "train_in_floats"]
+__all__ = ["Certificate", "Diagnostics", "Saved", "iterate", "train", "train_in_floats"]

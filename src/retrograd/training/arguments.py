@@ -14,7 +14,7 @@ from retrograd.lattice import Layout, rational
 from retrograd.optimizers import Decay, Optimizer, table
 from retrograd.training.columns import Row
 from retrograd.training.diagnostics import Diagnostics
-from retrograd.training.factors import factor_of
+from retrograd.training.factors import factors_of
 
 __all__ = [
     "check_adjoint",
@@ -104,40 +104,35 @@ def check_decays(
         layout: the layout of the weights.
         steps: how many steps.
     """
-    for decay in {s: None for s in optimizer.program.statements if isinstance(s, Decay)}:
-        varies = "step" in decay.reads or any(
-            len(tables[name]) > 1 for name in decay.reads if name in tables
-        )
-        factors = [_factors(decay, tables, layout, t) for t in range(steps if varies else 1)]
-        # Rounding to a rational is monotone, so the smallest and the largest stand for all.
-        lows = [float(np.min(f, where=f != 0, initial=1.0)) for f in factors]
-        highs = [float(f.max()) for f in factors]
-        for t in sorted({int(np.argmin(lows)), int(np.argmax(highs))}):
-            _check_factors(decay, factors[t], t, optimizer.name)
-
-
-def _factors(
-    decay: Decay, tables: Mapping[str, NDArray[Any]], layout: Layout, t: int
-) -> NDArray[Any]:
-    """The factors of a decay at step t, (K,)."""
-    rows = {
-        name: Row(values[t if len(values) > 1 else 0], layout) for name, values in tables.items()
+    every = {
+        name: [Row(row, layout) for row in values] for name, values in tables.items()
     }
-    return factor_of(decay, rows, t, layout).values
+
+    def rows(t: int) -> dict[str, Row]:
+        return {name: found[t if len(found) > 1 else 0] for name, found in every.items()}
+
+    for factors in factors_of(optimizer.program, rows, steps, layout).values():
+        for i, decay in enumerate(factors.decays):
+            for t in factors.varied(i):
+                _check_factors(decay, factors.at(i, t), t, optimizer.name, factors.period == 1)
 
 
-def _check_factors(decay: Decay, factors: NDArray[Any], t: int, name: str) -> None:
-    """Refuse the factors of one step; a factor of 0 is kept whole, and is none of them."""
-    nonzero = factors[factors != 0]
-    if not nonzero.size:
+def _check_factors(
+    decay: Decay, factors: NDArray[Any], t: int, name: str, at_once: bool
+) -> None:
+    """Refuse the factors of one step; a factor of 0 is kept whole, and one of 1 does nothing."""
+    where = f"{', '.join(decay.reads)}: at step {t}, {name} multiplies slot {decay.slot!r} by"
+    low, high = float(factors.min()), float(factors.max())
+    if not (low >= 0 and high <= 1):
+        wrong = low if not low >= 0 else high
+        raise ArgumentError(f"{where} {wrong:.12g}; give what makes it a number from 0 to 1")
+    middle = factors[(factors > 0) & (factors < 1)]
+    if not (at_once and middle.size):
         return
-    extremes = np.array([nonzero.min(), nonzero.max()])
+    # Rounding to a rational is monotone, so the smallest and the largest stand for all.
+    extremes = np.array([middle.min(), middle.max()])
     try:
         rational(extremes)
     except ArgumentError as error:
         low, high = extremes.tolist()
-        wrong = high if low > 0 and 1 - high < low else low
-        reads = ", ".join(decay.reads)
-        raise ArgumentError(
-            f"{reads}: at step {t}, {name} multiplies slot {decay.slot!r} by {wrong:.12g}: {error}"
-        ) from None
+        raise ArgumentError(f"{where} {high if 1 - high < low else low:.12g}: {error}") from None

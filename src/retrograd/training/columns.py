@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -9,10 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.lattice import Layout
+from retrograd.lattice.layout import Block
 
-__all__ = ["Row", "aligned"]
+__all__ = ["Gathered", "Row", "aligned"]
 
 Floats = NDArray[np.float64]
+
+# With more leaves in a block than this, a vector of values costs less than the calls.
+_MANY = 3
 
 
 class Row:
@@ -41,9 +46,26 @@ class Row:
         """Each element of an (N,) vector times its value, into `out`."""
         if not self._by_leaf:
             return np.multiply(flat, self.spread, out=out)
-        for span, value in zip(self.layout.leaves, self.values.tolist(), strict=True):
-            np.multiply(flat[span], value, out=out[span])
+        for block in self.layout.blocks:
+            for span, value in self._pieces(block):
+                np.multiply(flat[span], value, out=out[span])
         return out
+
+    def add_times(self, flat: Floats, out: Floats) -> None:
+        """Add each element of an (N,) vector times its value to `out`."""
+        for block in self.layout.blocks:
+            for span, value in self._pieces(block):
+                out[span] += flat[span] * value
+
+    def _pieces(self, block: Block) -> Iterator[tuple[slice, Any]]:
+        """The spans of a block, each with its value, or with a vector of them."""
+        if isinstance(self.spread, float):
+            yield block.span, self.spread
+        elif self._by_leaf and len(block.pieces) < _MANY:
+            for span, leaf in block.pieces:
+                yield span, self.values[leaf]
+        else:
+            yield block.span, self.spread[block.span]
 
     def dot(self, a: Floats, b: Floats) -> Floats:
         """The cotangent of the values where `times(b)` has the cotangent `a`: (K,)."""
@@ -58,6 +80,30 @@ class Row:
         if len(self.values) == 1:
             return np.reshape(np.sum(cotangent), (1,))
         return self.layout.collect(cotangent) if self._by_leaf else cotangent
+
+
+class Gathered:
+    """The cotangent of a row's `spread`, that arrives block by block.
+
+    Args:
+        row: the row.
+    """
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+        self._sum = 0.0
+        self._flat = None if len(row.values) == 1 else np.zeros(row.layout.size)
+
+    def add(self, cotangent: Any, block: slice) -> None:
+        """Take in the cotangent of the elements of a block."""
+        if self._flat is None:
+            self._sum += float(np.sum(cotangent))
+        else:
+            self._flat[block] += cotangent
+
+    def collected(self) -> Floats:
+        """The cotangent of the row's values, (K,)."""
+        return np.array([self._sum]) if self._flat is None else self.row.collect(self._flat)
 
 
 def aligned(rows: list[Row]) -> list[Floats]:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 __all__ = ["Certificate", "Diagnostics"]
 
-# A growth of the adjoint from which on the gradient says little about the loss at a distance.
+# A growth of the adjoint from which on the gradient says little about the loss at a distance, and
+# one below which the run forgets where it started.
 _STEEP = 1e6
+_FLAT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,14 @@ class Certificate:
             are not those of the forward run.
         hashes: the 64-bit fingerprints of the states that were compared, by step; the first and the
             last state are among them.
+        hashes_compared: how many states were compared when the sweep came back to them.
         bytes_kept: what the adjoint kept between the two passes.
+        bytes_peak: the most that it kept at one moment of the sweep.
         bytes_trajectory: what storing every state would have taken.
         bits_per_element_step: the bits kept per element of the weights (or the state) and step;
             what is kept whatever the number of steps apart.
         growth: the norm of the adjoint at the first step, over that at the last.
+        growth_by_step: the norm of the adjoint at the start of each step, over that at the last.
         repairs: one sentence for each span of steps that was gone back over again.
     """
 
@@ -37,16 +42,14 @@ class Certificate:
     adjoint: str
     exact: bool
     hashes: Mapping[int, int]
+    hashes_compared: int
     bytes_kept: int
+    bytes_peak: int
     bytes_trajectory: int
     bits_per_element_step: float
     growth: float
+    growth_by_step: Sequence[float] = ()
     repairs: tuple[str, ...] = ()
-
-    @property
-    def hashes_compared(self) -> int:
-        """How many states were compared by their fingerprints."""
-        return len(self.hashes)
 
     @property
     def lyapunov_exponent(self) -> float:
@@ -64,31 +67,46 @@ class Certificate:
             )
         return (
             f"{self.adjoint}: {self.steps} steps recovered bit for bit ({self.hashes_compared} "
-            f"fingerprints compared, the last state {self.hashes[self.steps]:016x} and the first "
-            f"{self.hashes[0]:016x} among them; what was evaluated again had its old bits)"
+            f"states compared by their fingerprints, the last, {self.hashes[self.steps]:016x}, and "
+            f"the first, {self.hashes[0]:016x}, among them; what was evaluated again had its old "
+            "bits)"
         )
 
     def _kept(self) -> str:
-        saved = self.bytes_trajectory / max(self.bytes_kept, 1)
-        return (
-            f"kept {self.bytes_kept:,} bytes, {saved:.1f} times fewer than all states "
-            f"({self.bytes_trajectory:,}); {self.bits_per_element_step:.4f} bits per element and "
-            "step"
-        )
+        peak = max(self.bytes_kept, self.bytes_peak)
+        more = f" ({peak:,} at most, in the sweep)" if peak > self.bytes_kept else ""
+        bits = self.bits_per_element_step
+        by_step = f"; {bits:.4f} bits per element and step" if bits else ""
+        return f"kept {self.bytes_kept:,} bytes{more}, {self._of_all_states(peak)}{by_step}"
+
+    def _of_all_states(self, peak: int) -> str:
+        saved = self.bytes_trajectory / max(peak, 1)
+        if saved < 1.05:
+            return f"no fewer than all states ({self.bytes_trajectory:,})"
+        return f"{saved:.1f} times fewer than all states ({self.bytes_trajectory:,})"
 
     def _grew(self) -> str:
         if not self.growth > 0:
             return "the adjoint is zero at one end of the run"
+        grew = self.growth >= 1
+        change = f"grew {self.growth:.3g}-fold" if grew else f"shrank to {self.growth:.3g}"
         rate = (
-            f"the adjoint grew by {self.growth:.3g} (Lyapunov exponent {self.lyapunov_exponent:.2g}"
+            f"the adjoint {change} from the last step to the first (finite-time Lyapunov exponent "
+            f"{self.lyapunov_exponent:.2g} per step)"
         )
-        if self.growth < _STEEP:
-            return f"{rate} per step)"
         power = math.floor(math.log10(self.growth))
-        return (
-            f"{rate} per step): small changes of the start grow by 10^{power} over this run: this "
-            "gradient is exact, but says little about the loss at a distance"
-        )
+        if self.growth >= _STEEP:
+            gradient = "this gradient is exact, but says" if self.exact else "a gradient says"
+            return (
+                f"{rate}: small changes of the start grow by 10^{power} over this run: {gradient} "
+                "little about the loss at a distance"
+            )
+        if self.growth < _FLAT:
+            return (
+                f"{rate}: changes of the start shrink by 10^{power} over this run: its end hardly "
+                "depends on its start"
+            )
+        return rate
 
 
 @dataclass

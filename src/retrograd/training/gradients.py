@@ -36,6 +36,9 @@ class Gradients:
         dtypes: the dtypes of the weights' leaves.
         steps: how many steps.
         watched: whether gradients are evaluated twice, and must have the same bits.
+
+    Attributes:
+        comparing: whether bits are compared, where they are noted.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Gradients:
         self.hyper = backend.unflatten(hyper_structure, self.hyper_leaves)
         self.dtypes = dtypes
         self.watched = watched
+        self.comparing = True
         self._marks = array("Q", bytes(8 * steps if watched else 0))
         self._marked = 0
 
@@ -134,6 +138,15 @@ class Gradients:
                 + (_LAYOUT if _same_bits(gradient, self._evaluate(w, 0)[1]) else STOCHASTIC)
             )
 
+    def export_marks(self) -> NDArray[np.uint64]:
+        """The checksums that were noted."""
+        return np.array(self._marks[: self._marked], np.uint64)
+
+    def import_marks(self, marks: NDArray[np.uint64]) -> None:
+        """Put the checksums of a whole run in place."""
+        self._marks = array("Q", marks.tobytes())
+        self._marked = len(marks)
+
     def cause(self, w: Any, t: int) -> str:
         """Why the gradient at step t may be another than in the forward run."""
         try:
@@ -168,8 +181,10 @@ class Gradients:
         if t == self._marked:
             self._marks[t] = mark
             self._marked += 1
-        elif mark != self._marks[t]:
-            raise ReversalError(f"the gradient at step {t} has other bits than in the forward run")
+        elif self.comparing and mark != self._marks[t]:
+            raise ReversalError(
+                f"the gradient at step {t} has other bits than in the forward run", t, whole=False
+            )
 
     def _active(self, numbers: Sequence[int]) -> list[Any]:
         return [self.hyper_leaves[i] for i in numbers]

@@ -41,7 +41,7 @@ class FloatTraining(Training):
         # The gradient of one step, kept until the step is taken or pulled.
         self._held: tuple[int, Floats, Push | None] | None = None
 
-    def set_first(self) -> None:
+    def to_first(self) -> None:
         kinds = sorted({str(dtype) for dtype in self.dtypes})
         if len(kinds) > 1:
             raise ArgumentError(
@@ -67,6 +67,7 @@ class FloatTraining(Training):
                     f"slot {name!r}, {self.layout.describe(int(np.argmin(np.isfinite(slot))))} at "
                     f"step {t}, is not finite: lower the rate or the scale of the initial weights"
                 )
+        self.meet(t + 1)
 
     def pull(self, t: int) -> None:
         results = self.results
@@ -87,12 +88,13 @@ class FloatTraining(Training):
             )
             return [new[name] for name in names]
 
-        _, pullback = self.backend.vjp(
+        after, pullback = self.backend.vjp(
             update,
             [self.slots[name] for name in names],
             gradient,
             [self._row(rows[name].spread) for name in wanted],
         )
+        self.meet(t + 1, checksum(*map(self._cast, after)))
         bars = [self._cast(results.bars[name]) for name in names]
         slot_bars, gradient_bar, hyper_bars = pullback(bars)
         for name, bar in zip(names, slot_bars, strict=True):
@@ -144,6 +146,13 @@ class FloatTraining(Training):
     def restore(self, snapshot: Snapshot) -> None:
         self.slots = {name: np.array(snapshot[name]) for name in self.slots}
 
+    def between(self, first: Snapshot, last: Snapshot, t: int) -> Snapshot:
+        fraction = t / self.steps
+        return {
+            name: self._cast((1 - fraction) * first[name] + fraction * last[name])
+            for name in self.slots
+        }
+
     def fingerprint(self) -> int:
         return checksum(*self.slots.values())
 
@@ -154,13 +163,8 @@ class FloatTraining(Training):
     def cause(self, t: int) -> str:
         return self.gradients.cause(self._weights(), t)
 
-    def describe(self, right: Snapshot) -> str:
-        where = [
-            f"slot {name!r}: {differing(slot, right[name], self.layout)}"
-            for name, slot in self.slots.items()
-            if checksum(slot) != checksum(right[name])
-        ]
-        return "; ".join(where)
+    def describe(self, right: Snapshot, *, whole: bool) -> str:
+        return self.differences(self.slots, right, whole=whole)
 
     def _joined(self) -> Floats:
         return self.layout.join(self.first)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,8 +14,10 @@ from retrograd.errors import ArgumentError, NonFiniteError, ReversalError
 from retrograd.lattice import checksum
 from retrograd.training.arguments import check_adjoint, check_steps
 from retrograd.training.diagnostics import Diagnostics
+from retrograd.training.differences import differing_leaves
 from retrograd.training.results import NOT_FINITE, finite
 from retrograd.training.run import Run
+from retrograd.training.saved import Saved, names_of, saved_run
 from retrograd.training.trajectory import Trajectory
 
 __all__ = ["Iteration", "iterate"]
@@ -30,6 +31,8 @@ def iterate(
     *,
     adjoint: Adjoint | None = None,
     diagnostics: Diagnostics | None = None,
+    saved: Saved | None = None,
+    progress: bool | None = None,
 ) -> Any:
     """Apply a map again and again: x_{t+1} = step(x_t, params, t); returns x_T, differentiably.
 
@@ -47,6 +50,9 @@ def iterate(
         adjoint: how the sweep gets the states back: `Checkpointed()` by default; `Stored`, `Coded`,
             `StraightLine`, `Truncated`, `Auto`.
         diagnostics: filled with times and the sweep's certificate.
+        saved: `Saved(folder)` saves the run, so that an interrupted sweep can be continued.
+        progress: whether to show how far the run is. By default it is shown on standard error if
+            that is a terminal, when the run has taken some seconds.
 
     Returns:
         The last state, a container like `x0`.
@@ -93,7 +99,16 @@ def iterate(
         differentiated=differentiated,
     )
     adjoint.check("iterate", iteration.obstacle)
-    run = Run(iteration, adjoint, diagnostics)
+    call = {
+        "step": getattr(step, "__qualname__", type(step).__qualname__),
+        "container of the state": str(structure),
+        "container of params": str(param_structure),
+        "number of steps": str(steps),
+        "adjoint": repr(adjoint),
+    }
+    names = [*names_of("x0", iteration.names), *names_of("params", backend.leaf_names(params))]
+    files = saved_run(saved, call, names)
+    run = Run(iteration, adjoint, diagnostics, files, progress=progress)
     inputs = [*leaves, *param_leaves]
     if differentiated:
         last = backend.differentiable("iterate", run.forward, run.sweep, *inputs)
@@ -139,23 +154,29 @@ class Iteration(Trajectory):
         self.param_structure = param_structure
         self.steps = steps
         self.differentiated = differentiated
-        self.marks = array("Q")
+        self.checked = False
 
     def start(self, inputs: Sequence[Any]) -> None:
         count = len(self.names)
-        self.leaves = [np.array(leaf) for leaf in inputs[:count]]
+        # Copies: the caller may write to the arrays between the two passes.
+        self.first = [np.array(leaf) for leaf in inputs[:count]]
+        self.to_first()
         self.param_leaves = list(inputs[count:])
         self.params = self.backend.unflatten(self.param_structure, self.param_leaves)
+
+    def to_first(self) -> None:
+        self.leaves = self.first
 
     def result(self) -> tuple[NDArray[Any], ...]:
         return tuple(self.leaves)
 
     def advance(self, t: int) -> None:
         leaves = self._checked(self.step(self._x(self.leaves), self.params, t), t)
-        if t == 0 and self.differentiated and not self.marks:
+        if t == 0 and self.differentiated and not self.checked:
             self._preflight(leaves)
+            self.checked = True
         self.leaves = leaves
-        self._watch(t + 1, leaves)
+        self.meet(t + 1)
 
     def pull(self, t: int) -> None:
         active = [self.param_leaves[i] for i in self.active]
@@ -169,7 +190,7 @@ class Iteration(Trajectory):
 
         after, pullback = self.backend.vjp(taken, self.leaves, active)
         self._refuse_traced(after)
-        self._watch(t + 1, after)
+        self.meet(t + 1, checksum(*map(np.asarray, after)))
         self.bars, param_bars = pullback(self.bars)
         self._refuse_traced([*self.bars, *param_bars])
         self.param_bars = [
@@ -182,6 +203,14 @@ class Iteration(Trajectory):
 
     def restore(self, snapshot: Snapshot) -> None:
         self.leaves = [np.array(snapshot[str(i)]) for i in range(len(self.leaves))]
+
+    def between(self, first: Snapshot, last: Snapshot, t: int) -> Snapshot:
+        fraction = t / self.steps
+        point = {name: (1 - fraction) * x + fraction * last[name] for name, x in first.items()}
+        return {name: np.asarray(x, first[name].dtype) for name, x in point.items()}
+
+    def cut(self) -> None:
+        self.bars = [np.zeros_like(bar) for bar in self.bars]
 
     def fingerprint(self) -> int:
         return checksum(*self.leaves)
@@ -236,13 +265,9 @@ class Iteration(Trajectory):
             return _CHANGED
         return _CHANGED if once == again else _STOCHASTIC
 
-    def describe(self, right: Snapshot) -> str:
-        wrong = [
-            name
-            for i, name in enumerate(self.names)
-            if checksum(self.leaves[i]) != checksum(right[str(i)])
-        ]
-        return f"leaves {', '.join(wrong)} differ"
+    def describe(self, right: Snapshot, *, whole: bool) -> str:
+        kept = [right[str(i)] for i in range(len(self.leaves))]
+        return differing_leaves(self.leaves, kept, self.names)
 
     @property
     def elements(self) -> int:
@@ -288,16 +313,6 @@ class Iteration(Trajectory):
                 "step 0 has other bits when the sweep takes it, so the run cannot be gone back "
                 f"over: {_STOCHASTIC}"
             )
-
-    def _watch(self, t: int, leaves: Sequence[Any]) -> None:
-        """Note the bits of the state at step t, or compare them with those noted."""
-        if not self.differentiated:
-            return
-        mark = checksum(*[np.asarray(leaf) for leaf in leaves])
-        if t == len(self.marks) + 1:
-            self.marks.append(mark)
-        elif self.marks[t - 1] != mark:
-            raise ReversalError(f"step {t - 1} has another result than in the forward run")
 
     def _refuse_traced(self, found: Sequence[Any]) -> None:
         if any(self.backend.is_traced(x) for x in found):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,11 +9,11 @@ from numpy.typing import NDArray
 
 from retrograd.adjoints import Snapshot, bytes_of
 from retrograd.errors import LatticeOverflowError, NonFiniteError, ReversalError
-from retrograd.optimizers import Decay
 from retrograd.training.differences import differing
+from retrograd.training.factors import factors_of
 from retrograd.training.state import State
-from retrograd.training.factors import factor_of
 from retrograd.training.step import Step
+from retrograd.training.tape_size import tape_nbytes_after
 from retrograd.training.training import Training
 
 __all__ = ["LatticeTraining"]
@@ -27,8 +26,9 @@ class LatticeTraining(Training):
 
     arithmetic = "lattice"
 
-    def set_first(self) -> None:
-        self.state = State(self.layout, self.optimizer)
+    def to_first(self) -> None:
+        self.factors = factors_of(self.program, self.rows, self.steps, self.layout)
+        self.state = State(self.layout, self.optimizer, self.factors)
         self.state.set("weights", self.first)
         for slot in self.program.starts:
             self.state.set(slot, self.first)
@@ -45,6 +45,7 @@ class LatticeTraining(Training):
             if clearer is None:
                 raise
             raise clearer from None
+        self.meet(t + 1)
 
     def retreat(self, t: int) -> None:
         results = self.results
@@ -81,7 +82,11 @@ class LatticeTraining(Training):
         self.recording = True
         try:
             self._step(t).pull(
-                gradient, results.bars, results.names, lambda name, bar: results.note(name, t, bar)
+                gradient,
+                results.bars,
+                lambda: self.meet(t + 1),
+                results.names,
+                lambda name, bar: results.note(name, t, bar),
             )
         finally:
             self.recording = recording
@@ -92,6 +97,10 @@ class LatticeTraining(Training):
 
     def restore(self, snapshot: Snapshot) -> None:
         self.state.restore(snapshot)
+
+    def between(self, first: Snapshot, last: Snapshot, t: int) -> Snapshot:
+        counts = {slot: t * len(factors.decays) for slot, factors in self.factors.items()}
+        return self.state.between(first, last, t / self.steps, counts)
 
     def fingerprint(self) -> int:
         return self.state.fingerprint()
@@ -126,34 +135,21 @@ class LatticeTraining(Training):
         return bytes_of(self.state.snapshot())
 
     def tape_nbytes_after(self, steps: int) -> int | None:
-        if self.obstacle is not None:
+        if self.obstacle is not None or self.state.losses:
             return None
-        fixed = 8 * self.layout.size * len(self.state.buffers)
-        sample = np.unique(np.linspace(0, self.steps - 1, min(self.steps, 64)).astype(int))
-        bits = np.mean([self._bits_of(t) for t in sample.tolist()])
-        return fixed + math.ceil(bits * steps / 8)
+        words = {slot: lattice.words for slot, lattice in self.state.lattices.items()}
+        return tape_nbytes_after(steps, self.factors, self.layout, words)
 
     def cause(self, t: int) -> str:
         return self.gradients.cause(self._weights(), t)
 
-    def describe(self, right: Snapshot) -> str:
-        state = self.state.snapshot()
-        wrong = [name for name in self.state.slots if not np.array_equal(state[name], right[name])]
-        where = [f"slot {n!r}: {differing(state[n], right[n], self.layout)}" for n in wrong]
-        return "; ".join(where) or "only the digits of the buffers differ"
-
-    def _bits_of(self, t: int) -> float:
-        """The bits that the decays of step t lose, log2(1/factor) for each element."""
-        bits, rows = 0.0, self.rows(t)
-        for decay in (s for s in self.program.statements if isinstance(s, Decay)):
-            factors = factor_of(decay, rows, t, self.layout).values
-            with np.errstate(divide="ignore"):
-                lost = np.minimum(-np.log2(factors), 64.0 * self.state.lattices[decay.slot].words)
-            sizes = self.layout.sizes if len(factors) == len(self.layout) else self.layout.size
-            bits += float(
-                np.sum(lost * sizes) if np.ndim(sizes) or len(factors) == 1 else lost.sum()
-            )
-        return bits
+    def describe(self, right: Snapshot, *, whole: bool) -> str:
+        where = self.differences(self.state.slots, right, whole=whole)
+        if where or not whole:
+            return where
+        digits = {slot: buffer.digits for slot, buffer in self.state.buffers.items()}
+        kept = {slot: right[f"{slot}:digits"] for slot in digits}
+        return self.differences(digits, kept, what="the digits of slot")
 
     def _weights(self) -> Any:
         leaves = self.state.leaves("weights", self.dtypes)

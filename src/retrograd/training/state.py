@@ -2,117 +2,164 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrograd.lattice import FixedPoint, InformationBuffer, Layout, Losses, fingerprint
-from retrograd.optimizers import Decay, Optimizer, RaiseTo
+from retrograd.lattice import (
+    Decays,
+    FixedPoint,
+    Increments,
+    InformationBuffer,
+    Layout,
+    Losses,
+    fingerprint,
+)
+from retrograd.optimizers import Optimizer, RaiseTo
+from retrograd.training.factors import Factors
 
 __all__ = ["State"]
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+# Leaves larger than this are worked on one after the other where each has a factor of its own;
+# for smaller ones a vector of factors costs less than the calls.
+_LARGE = 8192
+
 
 class State:
     """The slots of an optimizer on the lattice, each one array of integers for all leaves.
 
+    A slot that decays stands for its integers times a scale (`Decays`), any other for its integers.
+
     Args:
         layout: the places of the leaves.
         optimizer: whose slots these are.
+        factors: for each slot that decays, its factors.
 
     Attributes:
         slots: for each slot (N,) int64, or (words, N) for one of several words.
-        buffers: for each slot that is multiplied, the digits that this loses.
+        decays: for each slot that decays, what this loses.
         losses: for each slot that is raised to another number, what this loses.
         scratch: (N,) float64, for whoever computes an increment.
         direction: (N,) float64, for the direction of the gradient's derivative.
     """
 
-    def __init__(self, layout: Layout, optimizer: Optimizer) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        optimizer: Optimizer,
+        factors: Mapping[str, Factors],
+    ) -> None:
         self.layout = layout
         self.lattices = {
             slot: FixedPoint(radix, optimizer.words.get(slot, 1))
             for slot, radix in optimizer.slot_radixes().items()
         }
         self.slots: dict[str, Integers] = {
-            slot: np.zeros(_shape(lattice, layout), np.int64)
-            for slot, lattice in self.lattices.items()
+            slot: lattice.zeros(layout.size) for slot, lattice in self.lattices.items()
         }
-        statements = optimizer.program.statements
-        decayed = dict.fromkeys(s.slot for s in statements if isinstance(s, Decay))
-        raised = dict.fromkeys(s.slot for s in statements if isinstance(s, RaiseTo))
-        self.buffers = {
-            slot: InformationBuffer(layout, self.lattices[slot].words, keep=False)
-            for slot in decayed
+        self.decays = {
+            slot: Decays(
+                layout,
+                self.lattices[slot].words,
+                found.number,
+                found.least,
+                found.columns,
+                keep=False,
+            )
+            for slot, found in factors.items()
         }
+        raised = [s.slot for s in optimizer.program.statements if isinstance(s, RaiseTo)]
         self.losses = {
-            slot: Losses(layout, self.lattices[slot].words, keep=False) for slot in raised
+            slot: Losses(layout, self.lattices[slot].words, keep=False)
+            for slot in dict.fromkeys(raised)
+        }
+        self._increments = {
+            slot: Increments(integers, self.lattices[slot], layout, slot)
+            for slot, integers in self.slots.items()
         }
         self._values = {slot: np.empty(layout.size) for slot in self.slots}
         self._fresh: set[str] = set()
-        self._increments = {
-            shape: np.empty(shape, np.int64)
-            for shape in {_shape(lattice, layout) for lattice in self.lattices.values()}
-        }
+        self._by_leaf = min(layout.sizes) >= _LARGE
         self.scratch = np.empty(layout.size)
         self.direction = np.empty(layout.size)
 
+    @property
+    def buffers(self) -> dict[str, InformationBuffer]:
+        """The information buffers of the slots that decay."""
+        return {slot: decays.buffer for slot, decays in self.decays.items()}
+
     def set(self, slot: str, leaves: Sequence[Any]) -> None:
         """Round float leaves onto the lattice."""
-        self.set_flat(slot, self.layout.join([np.asarray(leaf, float) for leaf in leaves]))
-
-    def set_flat(self, slot: str, flat: Floats) -> None:
-        """Round a flat vector of floats onto the lattice."""
+        flat = self.layout.join([np.asarray(leaf, float) for leaf in leaves])
         self.lattices[slot].quantize(flat, self.slots[slot], slot=slot, step=0, layout=self.layout)
-        self._fresh.discard(slot)
+        self._changed(slot)
+
+    def scale(self, slot: str) -> Floats:
+        """What the integers of a slot are to be multiplied by: (1,) for all, or (L,) per leaf."""
+        return self.decays[slot].scale if slot in self.decays else _ONE
 
     def value(self, slot: str) -> Floats:
         """The numbers of a slot, (N,). Do not write to them; they change with the slot."""
         values = self._values[slot]
         if slot not in self._fresh:
-            self.lattices[slot].value(self.slots[slot], values)
+            self._evaluate(slot, values)
             self._fresh.add(slot)
         return values
 
     def leaves(self, slot: str, dtypes: Sequence[np.dtype[Any]]) -> list[NDArray[Any]]:
         """The numbers of a slot as new arrays in the leaves' shapes and dtypes."""
-        parts = self.layout.split(self.lattices[slot].value(self.slots[slot]))
+        parts = self.layout.split(self._evaluate(slot, np.empty(self.layout.size)))
         return [part.astype(dtype, copy=False) for part, dtype in zip(parts, dtypes, strict=True)]
 
-    def add(self, slot: str, increment: Any, step: int) -> None:
-        """slot <- slot + Q(increment), range and finiteness checked."""
-        rounded = self._rounded(slot, increment, step)
-        self.lattices[slot].add(self.slots[slot], rounded, slot=slot, step=step, layout=self.layout)
+    def add(
+        self, slot: str, source: Floats, factor: Floats, step: int, first: int = 0
+    ) -> None:
+        """slot <- slot + Q(factor * source), range and finiteness checked.
+
+        Args:
+            slot: the slot.
+            source: (n,) float64.
+            factor: (1,), (L,) per leaf or (N,) per element.
+            step: the step, for messages.
+            first: where the source's part of the slot begins.
+        """
+        for part, times, at in self._parts(slot, source, factor, first):
+            self._increments[slot].add(part, times, step=step, first=at)
         self._fresh.discard(slot)
 
-    def subtract(self, slot: str, increment: Any, step: int) -> None:
-        """Undo `add`, given an increment of the same bits."""
-        self.lattices[slot].subtract(self.slots[slot], self._rounded(slot, increment, step))
+    def subtract(
+        self, slot: str, source: Floats, factor: Floats, step: int, first: int = 0
+    ) -> None:
+        """Undo `add`, given the same bits."""
+        for part, times, at in self._parts(slot, source, factor, first):
+            self._increments[slot].subtract(part, times, step=step, first=at)
         self._fresh.discard(slot)
 
-    def multiply(self, slot: str, n: Integers, d: Integers) -> None:
-        """slot <- slot * n/d."""
-        self.buffers[slot].multiply(self.slots[slot], n, d)
+    def decay(self, slot: str) -> None:
+        """slot <- slot * its next factor."""
+        if self.decays[slot].decay(self.slots[slot]):
+            self._increments[slot].forget()
         self._fresh.discard(slot)
 
-    def unmultiply(self, slot: str, n: Integers, d: Integers) -> None:
-        """Undo `multiply`."""
-        self.buffers[slot].undo(self.slots[slot], n, d)
-        self._fresh.discard(slot)
+    def undo_decay(self, slot: str) -> None:
+        """Undo `decay`."""
+        self.decays[slot].undo(self.slots[slot])
+        self._changed(slot)
 
-    def raise_to(self, slot: str, least: Any, step: int) -> None:
+    def raise_to(self, slot: str, least: Floats, step: int) -> None:
         """slot <- max(slot, Q(least))."""
         self.losses[slot].raise_to(self.slots[slot], self._rounded(slot, least, step))
-        self._fresh.discard(slot)
+        self._changed(slot)
 
-    def lower_from(self, slot: str, least: Any, step: int) -> None:
+    def lower_from(self, slot: str, least: Floats, step: int) -> None:
         """Undo `raise_to`, given a number of the same bits."""
         self.losses[slot].lower_from(self.slots[slot], self._rounded(slot, least, step))
-        self._fresh.discard(slot)
+        self._changed(slot)
 
     @property
     def recording(self) -> bool:
@@ -135,9 +182,37 @@ class State:
         """Go to a state; the tape is empty then."""
         for slot, integers in self.slots.items():
             integers[...] = snapshot[slot]
-        self._fresh.clear()
+            self._changed(slot)
         for name, keeper in self._keepers.items():
             keeper.restore(_part(snapshot, name))
+
+    def between(
+        self,
+        first: Mapping[str, NDArray[Any]],
+        last: Mapping[str, NDArray[Any]],
+        fraction: float,
+        counts: Mapping[str, int],
+    ) -> dict[str, NDArray[Any]]:
+        """The point of the lattice next to a straight line, with the digits of its first state.
+
+        Args:
+            first: a state.
+            last: another one.
+            fraction: how far to go from the first to the last.
+            counts: for each slot that decays, how many decays are behind it at the point.
+        """
+        here: dict[str, Floats] = {}
+        for share, state in ((1 - fraction, first), (fraction, last)):
+            self.restore(state)
+            for slot in self.slots:
+                here[slot] = here.get(slot, 0.0) + share * self.value(slot)
+        self.restore(first)
+        for slot, count in counts.items():
+            self.decays[slot].stand_after(count)
+        for slot, numbers in here.items():
+            self.slots[slot][...] = self._rounded(slot, numbers, 0)
+        self._fresh.clear()
+        return self.snapshot()
 
     def export_tape(self) -> dict[str, NDArray[Any]]:
         """The tape as named arrays."""
@@ -172,18 +247,61 @@ class State:
         return fingerprint(*self.slots.values(), *digits)
 
     @property
-    def _keepers(self) -> dict[str, Any]:
+    def _keepers(self) -> dict[str, Decays | Losses]:
         losses = {f"{slot} raised": loss for slot, loss in self.losses.items()}
-        return {**self.buffers, **losses}
+        return {**self.decays, **losses}
 
-    def _rounded(self, slot: str, increment: Any, step: int) -> Integers:
-        lattice = self.lattices[slot]
-        out = self._increments[_shape(lattice, self.layout)]
-        return lattice.quantize(increment, out, slot=slot, step=step, layout=self.layout)
+    def _changed(self, slot: str) -> None:
+        """The integers of a slot are others now, and nothing is known of them."""
+        self._fresh.discard(slot)
+        self._increments[slot].forget()
+
+    def _evaluate(self, slot: str, out: Floats) -> Floats:
+        """The numbers of a slot, into `out`."""
+        return self.lattices[slot].value(
+            self.slots[slot], out, scale=self._spread(self.scale(slot))
+        )
+
+    def _spread(self, columns: Floats) -> float | Floats:
+        """Columns as they meet a flat vector: a number, or an (N,) vector."""
+        if len(columns) == 1:
+            return float(columns[0])
+        if len(columns) != len(self.layout):
+            return columns
+        return self.layout.spread(columns, np.empty(self.layout.size))
+
+    def _parts(
+        self, slot: str, source: Floats, factor: Floats, first: int
+    ) -> Iterator[tuple[Floats, float | Floats, int]]:
+        """A source cut into parts, with the factor of each in units of the slot's integers."""
+        scale, whole = self.scale(slot), len(source) == self.layout.size
+        if len(factor) == self.layout.size > len(self.layout):
+            factor, scale = factor[first : first + len(source)], self._sliced(scale, first, source)
+            yield source, factor / scale, first
+            return
+        factor = factor / scale
+        if len(factor) == 1:
+            yield source, float(factor[0]), first
+        elif whole and self._by_leaf:
+            for span, value in zip(self.layout.leaves, factor.tolist(), strict=True):
+                yield source[span], value, span.start
+        else:
+            yield source, self._sliced(factor, first, source), first
+
+    def _sliced(self, columns: Floats, first: int, source: Floats) -> float | Floats:
+        spread = self._spread(columns)
+        return spread if isinstance(spread, float) else spread[first : first + len(source)]
+
+    def _rounded(self, slot: str, numbers: Floats, step: int) -> Integers:
+        """Numbers in units of the slot's integers, rounded to the lattice."""
+        scaled = np.divide(numbers, self._spread(self.scale(slot)), out=self.scratch)
+        return self.lattices[slot].quantize(
+            scaled, self.lattices[slot].zeros(self.layout.size), slot=slot, step=step,
+            layout=self.layout,
+        )
 
 
-def _shape(lattice: FixedPoint, layout: Layout) -> tuple[int, ...]:
-    return (layout.size,) if lattice.words == 1 else (lattice.words, layout.size)
+_ONE = np.ones(1)
 
 
 def _part(arrays: Mapping[str, NDArray[Any]], name: str) -> dict[str, NDArray[Any]]:

@@ -6,16 +6,15 @@ addition needs the increment, and so does its derivative.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrograd.lattice import rational
 from retrograd.optimizers import Add, AddScaled, Decay, Program, RaiseTo
 from retrograd.optimizers.program import GIVEN, itself
-from retrograd.training.columns import Row, aligned
+from retrograd.training.columns import Gathered, Row, aligned
 from retrograd.training.factors import factor_of
 from retrograd.training.state import State
 
@@ -57,6 +56,8 @@ class Step:
         }
         self.gradient: Floats | None = None
         self._pull_transforms: Callable[[Floats], dict[str, Any]] | None = None
+        # Whether the direction of the gradient's derivative was known before the gradient was.
+        self._directed = False
 
     def forward(self, gradient: Floats) -> None:
         """Take the step, given the raw gradient at its start, (N,)."""
@@ -67,12 +68,26 @@ class Step:
         self._take(gradient)
 
     def pull(
-        self, gradient: Floats, adjoint: Mapping[str, Floats], wanted: set[str], found: Found
+        self,
+        gradient: Floats,
+        adjoint: Mapping[str, Floats],
+        taken: Callable[[], None],
+        wanted: set[str],
+        found: Found,
     ) -> None:
-        """Take the step and go back over it, as `backward` does, with the gradient known."""
+        """Take the step and go back over it, as `backward` does, with the gradient known.
+
+        Args:
+            gradient: the raw gradient at the start of the step, (N,).
+            adjoint: as in `backward`.
+            taken: called between the two, to look at the state.
+            wanted: as in `backward`.
+            found: as in `backward`.
+        """
         self._transform(gradient, wanted)
         assert self.gradient is not None
         self._take(self.gradient)
+        taken()
         self.backward(adjoint, _unasked, wanted, found)
 
     def backward(
@@ -109,13 +124,15 @@ class Step:
         for statement in self.program.statements:
             slot = statement.slot
             if isinstance(statement, Decay):
-                self.state.multiply(slot, *rational(self._factor(statement).values))
+                self.state.decay(slot)
             elif isinstance(statement, AddScaled):
-                self.state.add(slot, self._multiple(statement), self.index)
+                source = self._read(statement.source)
+                self.state.add(slot, source, self._factor(statement).values, self.index)
+            elif isinstance(statement, Add):
+                for block in self._blocks(statement):
+                    self.state.add(slot, self._increment(statement, block), _ONE, self.index, block.start)
             else:
-                rise = statement.increment(*[self._read(name) for name in statement.reads])
-                change = self.state.add if isinstance(statement, Add) else self.state.raise_to
-                change(slot, rise, self.index)
+                self.state.raise_to(slot, self._increment(statement, self._whole), self.index)
 
     def _transform(self, raw: Floats, wanted: set[str]) -> None:
         """The gradient that the statements see, and the way back from its adjoint."""
@@ -142,32 +159,38 @@ class Step:
     def _direction(self, bars: Mapping[str, Floats]) -> Floats | None:
         """The adjoint of the gradient, if it is known before the gradient is."""
         readers = self.program.readers
-        if len(readers) == 1 and isinstance(readers[0], AddScaled) and not self.program.gradient:
+        self._directed = (
+            len(readers) == 1
+            and isinstance(readers[0], AddScaled)
+            and not self.program.gradient
+        )
+        if self._directed:
+            assert isinstance(readers[0], AddScaled)
             return self._factor(readers[0]).times(bars[readers[0].slot], self.state.direction)
         return None
 
     def _undo_decay(
         self, statement: Decay, bars: Mapping[str, Floats], wanted: set[str], found: Found
     ) -> None:
-        """Divide the slot again; the rational that was applied is what is differentiated."""
+        """Divide the slot again; the factor that was applied is what is differentiated."""
         slot, state, bar = statement.slot, self.state, bars[statement.slot]
         factor = self._factor(statement)
-        n, d = rational(factor.values)
-        state.unmultiply(slot, n, d)
+        state.undo_decay(slot)
         if wanted.intersection(statement.reads):
             self._found_factor(statement, factor.dot(bar, state.value(slot)), wanted, found)
-        Row(n / d, state.layout).times(bar, bar)
+        Row(state.decays[slot].applied(factor.values), state.layout).times(bar, bar)
 
     def _undo_multiple(
         self, statement: AddScaled, bars: Mapping[str, Floats], wanted: set[str], found: Found
     ) -> None:
         """Subtract coefficient * source again; both get their cotangents."""
         bar, factor = bars[statement.slot], self._factor(statement)
-        self.state.subtract(statement.slot, self._multiple(statement), self.index)
+        source = self._read(statement.source)
+        self.state.subtract(statement.slot, source, factor.values, self.index)
         if wanted.intersection(statement.reads):
-            cotangent = factor.dot(bar, self._read(statement.source))
-            self._found_factor(statement, cotangent, wanted, found)
-        bars[statement.source][:] += factor.times(bar, self.state.scratch)
+            self._found_factor(statement, factor.dot(bar, source), wanted, found)
+        if statement.source != "gradient" or not self._directed:
+            factor.add_times(bar, bars[statement.source])
 
     def _undo_increment(
         self, statement: Add | RaiseTo, bars: Mapping[str, Floats], wanted: set[str], found: Found
@@ -175,25 +198,57 @@ class Step:
         """Undo an addition or a maximum; everything that the increment read gets its cotangent."""
         slot = statement.slot
         names = [name for name in statement.reads if self._varies(name, wanted)]
-        values = [self._read(name) for name in names]
+        gathered = {name: Gathered(self.rows[name]) for name in names if name in self.rows}
+        for block in self._blocks(statement):
+            known = {name: self._read_part(name, block) for name in statement.reads}
 
-        def increment(*values: Any) -> Any:
-            known = dict(zip(names, values, strict=True))
-            return statement.increment(
-                *[known[n] if n in known else self._read(n) for n in statement.reads]
-            )
+            def increment(*values: Any, known: Mapping[str, Any] = known) -> Any:
+                given = {**known, **dict(zip(names, values, strict=True))}
+                return statement.increment(*[given[name] for name in statement.reads])
 
-        rise, pullback = self.backend.vjp(increment, *values)
+            rise, pullback = self.backend.vjp(increment, *[known[name] for name in names])
+            bar = self._undone(statement, np.asarray(rise, float), bars[slot], block)
+            for name, cotangent in zip(names, pullback(bar), strict=True):
+                if name in gathered:
+                    gathered[name].add(cotangent, block)
+                else:
+                    bars[name][block] += cotangent
+        for name, total in gathered.items():
+            found(name, total.collected())
+
+    def _undone(
+        self, statement: Add | RaiseTo, rise: Floats, bar: Floats, block: slice
+    ) -> Floats:
+        """Undo an addition or a maximum; the cotangent of the increment."""
+        slot = statement.slot
         if isinstance(statement, Add):
-            self.state.subtract(slot, rise, self.index)
-            bar = bars[slot]
-        else:
-            self.state.lower_from(slot, rise, self.index)
-            share = _share(np.asarray(rise), self.state.value(slot))
-            bar = bars[slot] * share
-            bars[slot][:] -= bar
-        for name, cotangent in zip(names, pullback(bar), strict=True):
-            self._deliver(name, cotangent, bars, found)
+            self.state.subtract(slot, rise, _ONE, self.index, block.start)
+            return bar[block]
+        self.state.lower_from(slot, rise, self.index)
+        part = bar * _share(rise, self.state.value(slot))
+        bar -= part
+        return part
+
+    def _blocks(self, statement: Add | RaiseTo) -> Sequence[slice]:
+        """The parts that an increment is computed in: in the cache, where elements stand alone."""
+        if isinstance(statement, Add) and statement.elementwise:
+            return [block.span for block in self.state.layout.blocks]
+        return [self._whole]
+
+    @property
+    def _whole(self) -> slice:
+        return slice(0, self.state.layout.size)
+
+    def _increment(self, statement: Add | RaiseTo, block: slice) -> Floats:
+        rise = statement.increment(*[self._read_part(name, block) for name in statement.reads])
+        return np.broadcast_to(np.asarray(rise, float), (block.stop - block.start,))
+
+    def _read_part(self, name: str, block: slice) -> Any:
+        """What a statement reads, for the elements of a block."""
+        value = self._read(name)
+        if name in self.given or not isinstance(value, np.ndarray):
+            return value
+        return value[block]
 
     def _varies(self, name: str, wanted: set[str]) -> bool:
         """Whether the derivative with respect to what is read matters."""
@@ -227,10 +282,6 @@ class Step:
     def _factor(self, statement: Decay | AddScaled) -> Row:
         return factor_of(statement, self.rows, self.index, self.state.layout)
 
-    def _multiple(self, statement: AddScaled) -> Floats:
-        """coefficient * source, (N,), in memory that the next call takes again."""
-        return self._factor(statement).times(self._read(statement.source), self.state.scratch)
-
     def _read(self, name: str) -> Any:
         if name == "gradient":
             return self.gradient
@@ -239,6 +290,9 @@ class Step:
         if name in self.rows:
             return self.rows[name].spread
         return self.state.value(name)
+
+
+_ONE = np.ones(1)
 
 
 def _share(rise: Floats, before: Floats) -> Floats:

@@ -19,6 +19,7 @@ from retrograd.training.diagnostics import Diagnostics
 from retrograd.training.in_floats import FloatTraining
 from retrograd.training.on_lattice import LatticeTraining
 from retrograd.training.run import Run
+from retrograd.training.saved import Saved, names_of, saved_run
 from retrograd.training.training import Problem
 
 __all__ = ["problem_of", "train"]
@@ -33,6 +34,8 @@ def train(
     *,
     adjoint: Adjoint | None = None,
     diagnostics: Diagnostics | None = None,
+    saved: Saved | None = None,
+    progress: bool | None = None,
 ) -> Any:
     """Train, as an ordinary differentiable function: `w_T = train(loss, w0, hyper, ...)`.
 
@@ -55,6 +58,9 @@ def train(
             By default `Reversible()`, and `Checkpointed()` for an optimizer that cannot be run
             backwards.
         diagnostics: filled with losses, times and the sweep's certificate.
+        saved: `Saved(folder)` saves the run, so that an interrupted sweep can be continued.
+        progress: whether to show how far the run is. By default it is shown on standard error if
+            that is a terminal, when the run has taken some seconds.
 
     Returns:
         The weights after the last step, shaped like `w0`.
@@ -99,12 +105,31 @@ def train(
         trajectory = LatticeTraining(problem, differentiated=differentiated)
     else:
         trajectory = FloatTraining(problem, differentiated=differentiated)
-    run = Run(trajectory, adjoint, diagnostics)
+    files = saved_run(saved, _call(problem, adjoint), _input_names(problem, hyper))
+    run = Run(trajectory, adjoint, diagnostics, files, progress=progress)
     if differentiated:
         trained = backend.differentiable("train", run.forward, run.sweep, *inputs)
     else:
         trained = run.forward(*inputs)
     return backend.unflatten(problem.structure, trained)
+
+
+def _call(problem: Problem, adjoint: Adjoint) -> dict[str, str]:
+    """What a saved run must have in common with the call that continues it, but for its inputs."""
+    return {
+        "loss": getattr(problem.loss, "__qualname__", type(problem.loss).__qualname__),
+        "container of the weights": str(problem.structure),
+        "container of hyper": str(problem.hyper_structure),
+        "optimizer": f"{problem.optimizer.name} {problem.optimizer.slot_radixes()}",
+        "number of steps": str(problem.steps),
+        "adjoint": repr(adjoint),
+    }
+
+
+def _input_names(problem: Problem, hyper: Any) -> list[str]:
+    """The names of the numbered inputs."""
+    hypers = names_of("hyper", problem.backend.leaf_names(hyper))
+    return [*names_of("w0", problem.layout.names), *hypers, *problem.tables]
 
 
 def problem_of(

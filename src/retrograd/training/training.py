@@ -14,6 +14,7 @@ from retrograd.errors import NonFiniteError
 from retrograd.lattice import Layout, checksum
 from retrograd.optimizers import Optimizer
 from retrograd.training.columns import Row
+from retrograd.training.differences import differing
 from retrograd.training.gradients import Gradients
 from retrograd.training.results import Results, norm_of
 from retrograd.training.trajectory import Trajectory
@@ -97,11 +98,7 @@ class Training(Trajectory):
             self.steps,
             watched=self.differentiated,
         )
-        self.set_first()
-
-    def set_first(self) -> None:
-        """Put the first state in place."""
-        raise NotImplementedError
+        self.to_first()
 
     def begin(self, wanted: Sequence[int], cotangents: Sequence[Any]) -> None:
         self.results = Results(
@@ -119,6 +116,18 @@ class Training(Trajectory):
             self.results.bars[source] += self.results.bars[slot]
         return self.results.of_wanted()
 
+    @property
+    def comparing(self) -> bool:
+        return self.gradients.comparing
+
+    @comparing.setter
+    def comparing(self, compare: bool) -> None:
+        self.gradients.comparing = compare
+
+    def cut(self) -> None:
+        for bar in self.results.bars.values():
+            bar.fill(0.0)
+
     def adjoint_norm(self, t: int) -> float:
         return norm_of(self.results.bars["weights"], t)
 
@@ -127,6 +136,13 @@ class Training(Trajectory):
 
     def import_adjoint(self, arrays: Snapshot) -> None:
         self.results.load(arrays)
+
+    def export_notes(self) -> Snapshot:
+        return {**super().export_notes(), "gradients": self.gradients.export_marks()}
+
+    def import_notes(self, arrays: Snapshot) -> None:
+        super().import_notes(arrays)
+        self.gradients.import_marks(arrays["gradients"])
 
     def checksum_of_inputs(self) -> int:
         return checksum(*self.tables.values(), *map(np.asarray, self.gradients.hyper_leaves))
@@ -156,6 +172,22 @@ class Training(Trajectory):
         """Add to the adjoints what comes through the gradient."""
         self.results.add_to("weights", along)
         self.results.note_hyper(mixed)
+
+    def differences(
+        self,
+        slots: Mapping[str, NDArray[Any]],
+        right: Snapshot,
+        *,
+        whole: bool = True,
+        what: str = "slot",
+    ) -> str:
+        """Where slots (or the weights alone) differ from the right ones, in words."""
+        names = slots if whole else [name for name in slots if name == "weights"]
+        return "; ".join(
+            f"{what} {name!r}: {differing(slots[name], right[name], self.layout)}"
+            for name in names
+            if checksum(slots[name]) != checksum(right[name])
+        )
 
     def blame(self, gradient: Floats, t: int) -> NonFiniteError | None:
         """A clearer error than the lattice's where the gradient itself is not finite."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrograd.adjoints.reverse_models.model import Guess
+from retrograd.adjoints.reverse_models.model import Guess, Step
 from retrograd.adjoints.reverse_models.preimages import preimages
 from retrograd.lattice.entropy import Pile, Residuals, Symbols
 from retrograd.lattice.ordered import bit_length, ordered, unordered
@@ -35,34 +35,32 @@ class ArrayCode:
     def push(self, pile: Pile, array: NDArray[Any], guess: Guess) -> None:
         """Push the values of an array."""
         values, truth = ordered(guess.values), ordered(array)
-        if guess.again is None:
+        if guess.step is None:
             self.residuals.push(pile, truth - values, _contexts(guess, len(truth)))
             return
-        first, last = _candidates(guess)
+        first, last = preimages(guess.step.again, guess.step.after, guess.values)
         number = last - first + 1
         x = truth.astype(np.int64)
         symbols = np.full(len(x), _ELSEWHERE)
-        symbols[x == 0] = _ZERO
         symbols[(first <= x) & (x <= last)] = _AMONG
-        # A zero among a few is one of them; among many it is special.
-        symbols[(x == 0) & (number > 2)] = _ZERO
+        symbols[(x == 0) & (number != 1)] = _ZERO
         chosen = (symbols == _AMONG) & (number > 1)
         # What is popped first is pushed last.
         other = symbols == _ELSEWHERE
         residuals = truth[other] - values[other]
         self.residuals.push(pile, residuals, np.zeros(len(residuals), np.int64))
         pile.push_uniform((x - first)[chosen], number[chosen])
-        self.places.push(pile, symbols, bit_length(number.astype(np.uint64)))
+        self.places.push(pile, symbols, _kinds(guess.step, number))
 
     def pop(self, pile: Pile, guess: Guess) -> NDArray[Any]:
         """Pop the values of the array that was pushed last with this guess."""
         values, dtype = ordered(guess.values), guess.values.dtype
-        if guess.again is None:
+        if guess.step is None:
             truth = values + self.residuals.pop(pile, _contexts(guess, len(values)), values.dtype)
             return unordered(truth, dtype, guess.values.shape)
-        first, last = _candidates(guess)
+        first, last = preimages(guess.step.again, guess.step.after, guess.values)
         number = last - first + 1
-        symbols = self.places.pop(pile, bit_length(number.astype(np.uint64)))
+        symbols = self.places.pop(pile, _kinds(guess.step, number))
         x = np.where(symbols == _AMONG, first, 0)
         chosen = (symbols == _AMONG) & (number > 1)
         x[chosen] += pile.pop_uniform(number[chosen])
@@ -91,8 +89,9 @@ def _contexts(guess: Guess, size: int) -> Integers:
     return np.zeros(size, np.int64) if guess.contexts is None else guess.contexts
 
 
-def _candidates(guess: Guess) -> tuple[Integers, Integers]:
-    """The floats that the step takes to what came after: the first and the last, (N,) each."""
-    assert guess.again is not None
-    assert guess.after is not None
-    return preimages(guess.again, guess.after, guess.values)
+def _kinds(step: Step, number: Integers) -> Integers:
+    """The contexts in which places are counted: how many candidates, and what became of the value.
+
+    What is zero after the step was zero before it, as a rule.
+    """
+    return 2 * bit_length(number.astype(np.uint64)) + (ordered(step.after) == 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from retrograd.adjoints.adjoint import Dynamics
 from retrograd.adjoints.reverse_models.model import Predictor, ReverseModel
-from retrograd.adjoints.reverse_models.online_linear import Learner
+from retrograd.adjoints.reverse_models.online_linear import Learner, check_lags
 from retrograd.adjoints.reverse_models.regression import Coefficients
 
 __all__ = ["Linear"]
@@ -21,8 +21,6 @@ class Linear(ReverseModel):
 
     Args:
         lags: how many of the last changes, x_{t+1} - x_{t+2} and so on, are features.
-        neighbours: whether the differences to the neighbours along each axis of an array are
-            features too.
         coefficients: by array, those that another run has left; then none are learned.
 
     Attributes:
@@ -31,37 +29,27 @@ class Linear(ReverseModel):
             first run.
     """
 
-    def __init__(
-        self,
-        lags: int = 2,
-        *,
-        neighbours: bool = False,
-        coefficients: Coefficients | None = None,
-    ) -> None:
+    def __init__(self, lags: int = 2, coefficients: Coefficients | None = None) -> None:
+        check_lags("Linear", lags)
         self.lags = lags
-        self.neighbours = neighbours
+        self.later = lags + 1
         self.coefficients = coefficients
-
-    @property
-    def later(self) -> int:
-        """As many states as the changes need."""
-        return self.lags + 1
 
     def predictor(self, dynamics: Dynamics) -> Predictor:
         return _FirstRun(self) if self.coefficients is None else self._fixed()
 
     def _fixed(self) -> Predictor:
-        return Learner(self.lags, neighbours=self.neighbours, fixed=self.coefficients)
+        return Learner(self.lags, self.coefficients)
 
     def __repr__(self) -> str:
-        return f"Linear(lags={self.lags}, neighbours={self.neighbours})"
+        return f"Linear(lags={self.lags})"
 
 
 class _FirstRun(Learner):
     """Learns, and leaves the coefficients with the model."""
 
     def __init__(self, model: Linear) -> None:
-        super().__init__(model.lags, neighbours=model.neighbours)
+        super().__init__(model.lags)
         self.model = model
 
     def finish(self) -> None:

@@ -13,7 +13,23 @@ from numpy.typing import NDArray
 from retrograd.adjoints.adjoint import Dynamics, Snapshot
 from retrograd.lattice.ordered import bit_length, ordered, zigzag
 
-__all__ = ["Guess", "Predictor", "ReverseModel", "Settle", "differences"]
+__all__ = ["Guess", "Predictor", "ReverseModel", "Settle", "Step", "differences"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step does to each element of a flat array: a function that never decreases.
+
+    Only values that it takes to what came after are likely.
+
+    Attributes:
+        again: `again(values, where)` is the step on values of the elements `where`, an array of
+            numbers or a slice.
+        after: (N,), the array after the step.
+    """
+
+    again: Callable[[NDArray[Any], NDArray[np.int64] | slice], NDArray[Any]]
+    after: NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -24,15 +40,12 @@ class Guess:
         values: the prediction, of the array's dtype and shape.
         contexts: (N,) int64, from 0 to below 100, for each number of `ordered(values)`: what kind
             of error is expected. Errors of each kind have statistics of their own.
-        again: `again(values, where)` is the step on values of the flat array's elements numbered
-            `where`, if it is known; then only values that it takes to `after` are likely.
-        after: the array after the step, with `again`.
+        step: what the step does to the array, if it is known.
     """
 
     values: NDArray[Any]
     contexts: NDArray[np.int64] | None = None
-    again: Callable[[NDArray[Any], NDArray[np.int64]], NDArray[Any]] | None = None
-    after: NDArray[Any] | None = None
+    step: Step | None = None
 
 
 Settle = Callable[[str, Guess], NDArray[Any]]

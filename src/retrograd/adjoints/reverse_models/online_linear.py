@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,11 +20,11 @@ from retrograd.adjoints.reverse_models.regression import (
     features,
     predicted,
 )
+from retrograd.errors import ArgumentError
 
-__all__ = ["Learner", "OnlineLinear"]
+__all__ = ["Learner", "OnlineLinear", "check_lags"]
 
 
-@dataclass(frozen=True)
 class OnlineLinear(ReverseModel):
     """The change from x_{t+1} back to x_t is linear in what is known, with learned coefficients.
 
@@ -35,21 +34,26 @@ class OnlineLinear(ReverseModel):
     exact. Each array of the state has its own coefficients, the same for all of its elements.
 
     Args:
-        lags: how many of the last changes, x_{t+1} - x_{t+2} and so on, are features.
-        neighbours: whether the differences to the neighbours along each axis of an array are
-            features too, as suits fields on a (periodic) grid.
+        lags: how many of the last changes, x_{t+1} - x_{t+2} and so on, are features, at least 1;
+            x_{t+1} itself and the other arrays of the same shape are features too.
     """
 
-    lags: int = 2
-    neighbours: bool = False
-
-    @property
-    def later(self) -> int:
-        """As many states as the changes need."""
-        return self.lags + 1
+    def __init__(self, lags: int = 2) -> None:
+        check_lags("OnlineLinear", lags)
+        self.lags = lags
+        self.later = lags + 1
 
     def predictor(self, dynamics: Dynamics) -> Predictor:
-        return Learner(self.lags, neighbours=self.neighbours)
+        return Learner(self.lags)
+
+    def __repr__(self) -> str:
+        return f"OnlineLinear(lags={self.lags})"
+
+
+def check_lags(model: str, lags: object) -> None:
+    """Refuse what is no number of changes."""
+    if not isinstance(lags, int | np.integer) or isinstance(lags, bool) or lags < 1:
+        raise ArgumentError(f"{model}: lags is {lags!r:.60}; give a whole number of at least 1")
 
 
 class Learner(Predictor):
@@ -57,13 +61,11 @@ class Learner(Predictor):
 
     Args:
         lags: as in `OnlineLinear`.
-        neighbours: as in `OnlineLinear`.
         fixed: coefficients that are not learned, by array.
     """
 
-    def __init__(self, lags: int, *, neighbours: bool, fixed: Coefficients | None = None) -> None:
+    def __init__(self, lags: int, fixed: Coefficients | None = None) -> None:
         self.lags = lags
-        self.neighbours = neighbours
         self.fixed = fixed
         self.regressions: dict[str, Regression] = {}
 
@@ -84,7 +86,7 @@ class Learner(Predictor):
         for name, after in later[0].items():
             values = after
             if after.dtype.kind == "f" and name in coefficients:
-                given = features(name, later, self.lags, self.neighbours)
+                given = features(name, later, self.lags)
                 values = predicted(after, given, coefficients[name])
             settle(name, Guess(values, differences(after, later[min(1, len(later) - 1)][name])))
 
@@ -93,7 +95,7 @@ class Learner(Predictor):
             return
         for name, array in now.items():
             if array.dtype.kind == "f" and array.size:
-                given = features(name, later, self.lags, self.neighbours)
+                given = features(name, later, self.lags)
                 change = array.astype(np.float64) - later[0][name]
                 self.regressions.setdefault(name, Regression()).add(given, change, sign)
 

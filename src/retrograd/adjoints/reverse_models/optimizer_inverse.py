@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from retrograd.adjoints.adjoint import Dynamics, Snapshot
-from retrograd.adjoints.reverse_models.model import Guess, Predictor, ReverseModel, Settle
+from retrograd.adjoints.reverse_models.model import Guess, Predictor, ReverseModel, Settle, Step
 from retrograd.errors import ArgumentError
 
 __all__ = ["OptimizerInverse"]
@@ -47,8 +47,9 @@ class _Backwards(Predictor):
 
         def replace(slots: Snapshot, names: Sequence[str], again: Any) -> None:
             for name in names:
-                guess = Guess(slots[name], again=partial(again, name), after=after[name])
-                slots[name] = settle(name, guess)
+                values = slots[name].astype(after[name].dtype, copy=False)
+                step = Step(partial(again, name), after[name])
+                slots[name] = settle(name, Guess(values, step=step))
 
         with np.errstate(all="ignore"):
             self.downdate(after, t, replace)

@@ -18,16 +18,20 @@ from retrograd.lattice.ordered import ordered, unordered
 __all__ = ["LIMIT", "preimages"]
 
 Integers = NDArray[np.int64]
-Function = Callable[[NDArray[Any], NDArray[np.int64]], NDArray[Any]]
+Where = Integers | slice
+Function = Callable[[NDArray[Any], Where], NDArray[Any]]
 
-LIMIT = 1 << 12
+_ALL = slice(None)
+
+LIMIT = 1 << 8
 
 
 def preimages(function: Function, after: NDArray[Any], near: NDArray[Any]) -> tuple[Any, Any]:
     """The floats that a non-decreasing function takes to given ones, element by element.
 
     Args:
-        function: `function(x, where)` gives the results for the elements numbered `where`.
+        function: `function(x, where)` gives the results for the elements `where`, which is an array
+            of numbers or a slice.
         after: (N,), float16, float32 or float64, the results.
         near: (N,), of the same dtype, where to look first.
 
@@ -43,22 +47,25 @@ def preimages(function: Function, after: NDArray[Any], near: NDArray[Any]) -> tu
         >>> last - first + 1  # a tenth of 8 floats is 1 in one binade, and one of 5 in another
         array([1, 1])
     """
-    search = _Search(function, after)
-    start = ordered(near).astype(np.int64)
-    here = search.compare(start)
-    first, last = start + (here < 0), start - (here > 0)
+    with np.errstate(all="ignore"):
+        return _preimages(_Search(function, after), ordered(near).astype(np.int64))
+
+
+def _preimages(search: _Search, start: Integers) -> tuple[Integers, Integers]:
     # Nearly always it is one float: its neighbours decide.
-    below = np.flatnonzero(here >= 0)
-    above = np.flatnonzero(here <= 0)
-    left = below[search.compare(start[below] - 1, below) >= 0]
-    right = above[search.compare(start[above] + 1, above) <= 0]
-    first[left] = search.edge(start[left] - 1, left, -1, lambda order: order >= 0)
-    last[right] = search.edge(start[right] + 1, right, 1, lambda order: order <= 0)
-    # Where the guess itself misses, the other end lies beyond it too.
-    low = np.flatnonzero((here < 0) & (last > start))
-    first[low] = 1 + search.edge(start[low], low, 1, lambda order: order < 0)
-    high = np.flatnonzero((here > 0) & (first < start))
-    last[high] = -1 + search.edge(start[high], high, -1, lambda order: order > 0)
+    here, below, above = (search.compare(start + offset, _ALL) for offset in (0, -1, 1))
+    first, last = start + (here < 0), start - (here > 0)
+    left = (here >= 0) & (below >= 0)
+    right = (here <= 0) & (above <= 0)
+    # Where `start` itself misses, the nearer end lies beyond it too.
+    asked = [(left, -1, 0), (right, 1, 0), (right & (here < 0), 1, -1), (left & (here > 0), -1, -1)]
+    parts = [np.flatnonzero(members) for members, _, _ in asked]
+    counts = [len(part) for part in parts]
+    where = np.concatenate(parts)
+    way, bound = (np.repeat([ask[k] for ask in asked], counts) for k in (1, 2))
+    found = np.split(search.edge(start[where], where, way, bound), np.cumsum(counts)[:-1])
+    first[parts[0]], last[parts[1]] = found[0], found[1]
+    first[parts[2]], last[parts[3]] = found[2] + 1, found[3] - 1
     far = (np.abs(first - start) >= LIMIT) | (np.abs(last - start) >= LIMIT)
     last[far] = first[far] - 1
     return first, last
@@ -71,35 +78,31 @@ class _Search:
         self.function = function
         self.after = after
         self._width = np.dtype(f"i{after.dtype.itemsize}")
-        self._all = np.arange(len(after))
 
-    def compare(self, integers: Integers, where: Integers | None = None) -> NDArray[np.int8]:
+    def compare(self, integers: Integers, where: Where) -> NDArray[np.int8]:
         """-1, 0, 1: whether the results lie below, at, or above the wanted ones (NaN: above)."""
-        where = self._all if where is None else where
         x = unordered(integers.astype(self._width), self.after.dtype, integers.shape)
-        with np.errstate(all="ignore"):
-            results, wanted = self.function(x, where), self.after[where]
-        return np.where(results < wanted, -1, np.where(results == wanted, 0, 1)).astype(np.int8)
+        results, wanted = self.function(x, where), self.after[where]
+        return (~(results <= wanted)).view(np.int8) - (results < wanted).view(np.int8)
 
-    def edge(
-        self, inside: Integers, where: Integers, way: int, holds: Callable[[Any], Any]
-    ) -> Integers:
-        """The last integer one way at which a condition holds, given one at which it does.
+    def edge(self, inside: Integers, where: Integers, way: Integers, bound: Integers) -> Integers:
+        """The last integer one way (1 or -1) at which `compare * way <= bound` holds.
 
-        Doubling steps find one at which it does not, at most `LIMIT` away, and bisection the last.
+        It holds at `inside`. Doubling steps find one at which it does not, or are given up about
+        `LIMIT` away, and bisection finds the last.
         """
         inside = inside.copy()
-        outside = inside + way * LIMIT
+        outside = inside.copy()
         going, stride = np.arange(len(inside)), 1
-        while len(going) and stride < LIMIT:
-            ahead = inside[going] + way * stride
-            held = holds(self.compare(ahead, where[going]))
+        while len(going) and stride <= LIMIT:
+            ahead = inside[going] + way[going] * stride
+            held = self.compare(ahead, where[going]) * way[going] <= bound[going]
             inside[going[held]] = ahead[held]
             outside[going[~held]] = ahead[~held]
             going, stride = going[held], 2 * stride
-        outside[going] = inside[going] + way
+        outside[going] = inside[going]
         while len(going := np.flatnonzero(np.abs(outside - inside) > 1)):
             middle = (inside[going] + outside[going]) // 2
-            held = holds(self.compare(middle, where[going]))
+            held = self.compare(middle, where[going]) * way[going] <= bound[going]
             inside[going[held]], outside[going[~held]] = middle[held], middle[~held]
         return inside

@@ -1,14 +1,15 @@
 """Least squares that can be undone: the sums are integers, and the solution is one of its sums.
 
 A pair of states gives, for each array of floats, the features of its elements and the changes that
-they should explain. Rounded to a grid of 20 binary digits their products are integers, whose sum
-does not depend on the order of summation; Python's integers add up those of all steps without
-rounding. What is added can be taken away, and the same sums give the same coefficients.
+they should explain. Their products, summed over the elements, are floats, and every float is an
+integer in units of the smallest one. Python's integers add up those of all steps without rounding.
+So what is added can be taken away, and the same sums give the same coefficients.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,61 +23,59 @@ __all__ = ["Coefficients", "Regression", "features", "predicted"]
 Floats = NDArray[np.float64]
 Coefficients = dict[str, tuple[float, ...]]
 
-_DIGITS = 20
-_RIDGE = 2.0**-24
+_MOST = 2.0**16
+_RIDGE = 2.0**-40
 
 
-def features(name: str, later: Sequence[Snapshot], lags: int, neighbours: bool) -> list[Floats]:
+def features(name: str, later: Sequence[Snapshot], lags: int) -> list[Floats]:
     """What the change from x_{t+1} back to x_t may be a multiple of, for each element of an array.
 
-    In this order: a constant, x_{t+1}, its last changes x_{t+1} - x_{t+2}, x_{t+2} - x_{t+3}, ...,
-    the other arrays of the same shape at t+1, and the differences to the neighbours along each
-    axis (periodic).
+    In this order: x_{t+1}, its last changes x_{t+1} - x_{t+2}, x_{t+2} - x_{t+3}, ..., and the
+    other arrays of floats of the same shape at t+1.
 
     Args:
         name: of the array.
         later: x_{t+1}, x_{t+2}, ...; where there are too few, the last one is used again.
         lags: how many changes.
-        neighbours: whether neighbours count.
     """
     arrays = [_finite(state[name]) for state in later]
     arrays += [arrays[-1]] * (lags + 1 - len(arrays))
     after = arrays[0]
-    found = [np.ones_like(after), after]
+    found = [after]
     found += [arrays[i] - arrays[i + 1] for i in range(lags)]
-    found += [
+    return found + [
         _finite(other)
         for key, other in later[0].items()
         if key != name and other.dtype.kind == "f" and other.shape == after.shape
     ]
-    if neighbours:
-        axes = range(after.ndim)
-        found += [np.roll(after, way, axis) - after for axis in axes for way in (-1, 1)]
-    return found
 
 
 def predicted(after: NDArray[Any], given: Sequence[Floats], coefficients: Sequence[float]) -> Any:
-    """x_{t+1} and the multiples of the features, in the dtype of x_{t+1}."""
+    """x_{t+1} and the multiples of the features, in the dtype of x_{t+1}.
+
+    An element whose last change is 0 is expected to stay.
+    """
     if len(coefficients) != len(given):
         return after
     values = _finite(after)
-    for factor, feature in zip(coefficients, given, strict=True):
-        if factor:
-            values += factor * feature
     with np.errstate(all="ignore"):
-        return values.astype(after.dtype)
+        for factor, feature in zip(coefficients, given, strict=True):
+            values += factor * feature
+        return np.where(given[1] == 0, after, values.astype(after.dtype))
 
 
 class Regression:
     """The sums of products of one array's features and changes, and the best coefficients.
 
+    Bits count relative errors, so each element's equation is divided by the size of the element.
+
     Example:
-        >>> x, y = np.arange(4.0), 3 * np.arange(4.0)
+        >>> x, d = np.arange(1.0, 5.0), np.array([0.5, -0.5, 0.5, 0.25])
         >>> sums = Regression()
-        >>> sums.add([np.ones(4), x], y)
-        >>> np.round(sums.coefficients(), 4) + 0.0
-        array([0., 3.])
-        >>> sums.add([np.ones(4), x], y, sign=-1)
+        >>> sums.add([x, d], 0.5 * x - d)
+        >>> np.round(sums.coefficients(), 4)
+        array([ 0.5, -1. ])
+        >>> sums.add([x, d], 0.5 * x - d, sign=-1)
         >>> sums.is_empty()
         True
     """
@@ -85,14 +84,20 @@ class Regression:
         self.sums: list[list[int]] = []
 
     def add(self, given: Sequence[Floats], change: Floats, sign: int = 1) -> None:
-        """Take one pair of states into the sums, or (sign -1) out of them."""
-        grids, scales = zip(*(_grid(column) for column in (*given, change)), strict=True)
+        """Take one pair of states into the sums, or (sign -1) out of them.
+
+        Args:
+            given: the features; the first is x_{t+1}, the second its last change.
+            change: x_t - x_{t+1}.
+            sign: 1 or -1.
+        """
+        size = np.where(given[1] == 0, 0.0, np.maximum(np.abs(given[0]), np.abs(given[1])))
+        columns = _equations([*given, change], size)
         if not self.sums:
-            self.sums = [[0] * len(grids) for _ in grids]
+            self.sums = [[0] * len(columns) for _ in columns]
         for i, row in enumerate(self.sums):
-            for j in range(i, len(grids)):
-                product = int(np.dot(grids[i], grids[j]))
-                row[j] += sign * (product << (_BASE + scales[i] + scales[j]))
+            for j in range(i, len(columns)):
+                row[j] += sign * _product(columns[i], columns[j])
 
     def coefficients(self) -> tuple[float, ...]:
         """The multiples of the features that explain the changes best; none without sums."""
@@ -132,8 +137,8 @@ class Regression:
         self.sums = json.loads(saved.tobytes())
 
 
-# Products are multiples of 2**(2 * exponent); no exponent of a float64 lies below half of this.
-_BASE = 2 * (1074 + _DIGITS)
+# The last digit of every float64 is a multiple of 2**-_BASE; even, so that it has a root.
+_BASE = 1130
 
 
 def _finite(array: NDArray[Any]) -> Floats:
@@ -142,11 +147,23 @@ def _finite(array: NDArray[Any]) -> Floats:
     return np.where(np.isfinite(values), values, 0.0)
 
 
-def _grid(column: Floats) -> tuple[NDArray[np.int64], int]:
-    """Integers below 2**20, and the exponent e of their unit 2**e."""
-    column = np.where(np.isfinite(column), column, 0.0).reshape(-1)
-    exponent = int(np.frexp(np.max(np.abs(column), initial=0.0))[1]) - _DIGITS
-    return np.rint(np.ldexp(column, -exponent)).astype(np.int64), exponent
+def _equations(columns: Sequence[Floats], size: Floats) -> list[Floats]:
+    """The columns divided by a power of two near the size of each row, without outlying rows."""
+    largest = np.maximum.reduce(np.abs(columns))
+    with np.errstate(over="ignore"):
+        usable = (np.abs(columns[-1]) < size) & (largest < _MOST * size)
+    exponents = np.where(usable, -np.frexp(size)[1], 0)
+    return [np.ldexp(np.where(usable, x, 0.0), exponents).reshape(-1) for x in columns]
+
+
+def _product(a: Floats, b: Floats) -> int:
+    """The scalar product of two columns in units of 2**-_BASE.
+
+    Summed by NumPy, whose order of summation depends on nothing but the length; BLAS need not give
+    the same bits twice.
+    """
+    mantissa, exponent = math.frexp(float(np.add.reduce(a * b)))
+    return int(math.ldexp(mantissa, 53)) << (_BASE + exponent - 53)
 
 
 def _root(square: int) -> int:

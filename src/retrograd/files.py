@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["replace_file", "write_through"]
+__all__ = ["file_sha256", "replace_file", "replacing", "write_through"]
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -16,10 +19,26 @@ def replace_file(path: Path, content: bytes) -> None:
         path: The file; its folder exists.
         content: All of its bytes.
     """
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to be written beside its place; it is moved there when all has been written.
+
+    Args:
+        path: The file; its folder exists.
+
+    Yields:
+        The file, open for writing.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with open(partial, "wb") as file:
-            write_through(file, content)
+        with open(partial, "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
@@ -31,6 +50,12 @@ def write_through(file: BinaryIO, content: bytes) -> None:
     file.write(content)
     file.flush()
     os.fsync(file.fileno())
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of the bytes of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush_folder(folder: Path) -> None:
