@@ -1,13 +1,14 @@
 """What a run of many steps takes: the peak of the process, over the number of steps.
 
-    python benchmarks/memory_over_steps.py [--most 100000] [--figure docs/figures/memory_over_steps.svg]
+    python benchmarks/memory_over_steps.py [--most 100000] [--adjoints NAME ...]
+        [--figure memory_over_steps.svg]
 
-A hypergradient of a small network (32-64-32-10, 4,522 weights, batch 4, momentum 0.9, float64), each
-in a process of its own with one BLAS thread. The peak is the resident memory that the system reports
-at the end of the process (`ru_maxrss`), less what it reported after a hypergradient of 20 steps. What
-the lattice's theory says is log2(1/0.9) = 0.152 bits per weight and step; besides these a run keeps a
-64-bit checksum of the gradient for each step, and in the sweep the norm of the adjoint. `Stored` is
-run as long as its states stay below 2 GB.
+A hypergradient of a small network (32-64-32-10, 4,522 weights, batch 4, momentum 0.9, float64),
+each in a process of its own with one BLAS thread. The peak is the resident memory that the system
+reports at the end of the process (`ru_maxrss`), less what it reported after a hypergradient of 20
+steps. What the lattice's theory says is log2(1/0.9) = 0.152 bits per weight and step; besides these
+a run keeps a 64-bit checksum of the gradient for each step, and in the sweep the norm of the
+adjoint. `Stored` is run as long as its states stay below 2 GB.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import os
 import resource
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -32,7 +34,7 @@ BATCH, EXAMPLES, MOMENTUM = 4, 256, 0.9
 ADJOINTS = {"Reversible()": rg.Reversible, "Checkpointed()": rg.Checkpointed, "Stored()": rg.Stored}
 MOST_STORED = 2_000_000_000
 STATE_BYTES_PER_WEIGHT = 24  # weights, velocity, digits
-WEIGHTS = sum((rows + 1) * columns for rows, columns in zip(SIZES[:-1], SIZES[1:], strict=True))
+WEIGHTS = sum((rows + 1) * columns for rows, columns in pairwise(SIZES))
 
 
 def network() -> tuple[Any, Any]:
@@ -42,7 +44,7 @@ def network() -> tuple[Any, Any]:
     labels = np.eye(SIZES[-1])[rng.integers(0, SIZES[-1], EXAMPLES)]
     w0 = [
         (rng.normal(size=(rows, columns)) / math.sqrt(rows), np.zeros(columns))
-        for rows, columns in zip(SIZES[:-1], SIZES[1:], strict=True)
+        for rows, columns in pairwise(SIZES)
     ]
 
     def loss(w: Any, decay: Any, step: int) -> Any:
@@ -113,29 +115,37 @@ def theory(name: str, steps: int) -> float:
 def draw(rows: dict[str, list[tuple[int, int]]], path: Path) -> None:
     """The picture: bytes over steps."""
     import matplotlib as mpl
+    from matplotlib.figure import Figure
 
-    mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "retrograd"
-    from matplotlib import pyplot as plt
+    from retrograd.report.drawing import svg
+    from retrograd.report.figures import Picture
+    from retrograd.report.style import RC, SERIES, WIDTH
 
-    figure, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
-    for name, points in rows.items():
-        steps, grown = zip(*points, strict=True)
-        (line,) = axes.loglog(steps, [max(x, 1) / 1e6 for x in grown], "o-", label=name)
-        kept = [theory(name, t) / 1e6 for t in steps]
-        axes.loglog(steps, kept, ":", color=line.get_color())
-    axes.set_xlabel("steps")
-    axes.set_ylabel("growth of the process's peak (MB)")
-    axes.set_title("dotted: what is meant to be kept", fontsize="medium")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(path, metadata={"Date": None})
+    with mpl.rc_context(RC):
+        figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
+        axes = figure.subplots()
+        for colour, (name, points) in zip(SERIES, rows.items(), strict=False):
+            steps = [t for t, _ in points]
+            grown = [max(x, 1) / 1e6 for _, x in points]
+            kept = [theory(name, t) / 1e6 for t in steps]
+            axes.plot(steps, grown, "o-", ms=4, color=colour.light, label=name)
+            axes.plot(steps, kept, ":", color=colour.light)
+        axes.set(xscale="log", yscale="log", xlabel="steps")
+        axes.set_ylabel("growth of the peak (MB)")
+        axes.set_title("What the process takes (dotted: what is meant to be kept)")
+        axes.legend(loc="upper left")
+    alt = (
+        "Against the number of steps, the growth of the process's peak. Stored grows by a state a "
+        "step, Checkpointed by the root of the steps, Reversible by a fraction of a bit per weight."
+    )
+    path.write_bytes(svg(Picture("memory_over_steps", figure, "", alt)))
 
 
 def main() -> None:
     """Print the table, and draw the picture if it is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--most", type=int, default=100_000)
+    parser.add_argument("--adjoints", nargs="+", choices=ADJOINTS, default=list(ADJOINTS))
     parser.add_argument("--figure", type=Path)
     parser.add_argument("--point", nargs=2, metavar=("ADJOINT", "STEPS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -146,7 +156,7 @@ def main() -> None:
     rows: dict[str, list[tuple[int, int]]] = {}
     print("| adjoint | steps | peak grew by | meant to be kept | bytes per step above 100 | time |")
     print("|---|---|---|---|---|---|")
-    for name in ADJOINTS:
+    for name in options.adjoints:
         points = rows.setdefault(name, [])
         for steps in grid:
             if name == "Stored()" and theory(name, steps) > MOST_STORED:

@@ -88,10 +88,8 @@ def animation(
         every: how many steps from frame to frame.
     """
     shown = [*range(0, len(states) - 1, every), len(states) - 1]
-    # One palette for all frames, from those that differ most: colours that flicker catch the eye.
     drawn = [_image(picture(states[t], source, size)) for t in shown]
-    palette = _image(np.concatenate([np.asarray(drawn[i]) / 255 for i in (0, len(shown) // 2, -1)]))
-    palette = palette.quantize(96)
+    palette = _palette([drawn[i] for i in (0, len(drawn) // 2, -1)])
     indexed = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in drawn]
     lasting = [900, *[50] * (len(shown) - 2), 2500]
     indexed[0].save(
@@ -105,7 +103,8 @@ def _smoke(axes: Axes, state: State, source: Shape, size: int) -> None:
 
 
 def _turning(axes: Axes, state: State, strongest: float) -> None:
-    values = ndimage.zoom(vorticity(state["velocity"]), 4, mode="grid-wrap", grid_mode=True)
+    turning = vorticity(state["velocity"])
+    values: Array = np.asarray(ndimage.zoom(turning, 4, mode="grid-wrap", grid_mode=True))
     # A root, or the last steps would be black: the motion dies down.
     shades = np.sign(values) * np.sqrt(np.abs(values / strongest))
     axes.imshow(shades, cmap=TURNING, vmin=-1, vmax=1, interpolation="bilinear")
@@ -136,6 +135,18 @@ def _colours(height: Array, width: Array) -> Array:
     hue = np.stack([np.interp(turn, at, stops[:, i]) for i in range(3)], axis=-1)
     rings = 0.86 + 0.14 * np.cos(2 * np.pi * 14 * distance)
     return hue * rings[..., None]
+
+
+def _palette(images: Sequence[Image.Image]) -> Image.Image:
+    """Colours for all frames, since those that change with the frame flicker.
+
+    They are chosen by their share of the smoke: by their share of all dots, most would go to the
+    night around it.
+    """
+    dots = np.concatenate([np.reshape(np.asarray(image), (-1, 3)) for image in images])
+    smoke = dots[dots.max(axis=1) > 44]
+    night = np.full((len(smoke) // 50 + 1, 3), to_rgb(NIGHT)) * 255
+    return Image.fromarray(np.concatenate([smoke, night.round().astype(np.uint8)])[None]).quantize()
 
 
 def _image(colours: Array) -> Image.Image:

@@ -261,3 +261,31 @@ def test_it_says_what_it_is() -> None:
     assert Coded.exact
     assert not Coded.needs_retreat
     assert Coded.arithmetic == "floats"
+
+
+@pytest.mark.parametrize("model", MODELS[:3], ids=repr)
+def test_a_flipped_bit_in_what_is_kept_does_not_pass(model: ReverseModel) -> None:
+    steps, rng = 6, np.random.default_rng(3)
+    dynamics, memory, states = forwards(Coded(model), steps)
+    kept, last = memory.export(), dynamics.snapshot()
+    names = [name for name, array in kept.items() if array.nbytes and "learned" not in name]
+    outcomes = set()
+    for trial in range(60):
+        damaged = {name: array.copy() for name, array in kept.items()}
+        name = "segment/pile" if trial % 2 else names[rng.integers(len(names))]
+        octets = damaged[name].view(np.uint8).reshape(-1)
+        octets[rng.integers(octets.size)] ^= np.uint8(1 << rng.integers(8))
+        other = Waves(steps)
+        memory = Coded(model).memory(other)
+        memory.load(damaged)
+        other.restore(last)
+        try:
+            sweep(memory, steps)
+            memory.check_used_up()
+        except ReversalError:
+            outcomes.add("error")
+        else:
+            # Digits that nothing else depends on: the run's fingerprints and marks see these.
+            assert [mark for _, mark in other.pulled] != states[::-1], name
+            outcomes.add("other states")
+    assert "error" in outcomes

@@ -267,7 +267,7 @@ def test_a_stream_that_fails_does_not_count_as_ended(tmp_path):
 
 
 def test_a_batch_that_could_not_be_written_is_not_lost(monkeypatch):
-    write, full = batch_files._replace, [True]
+    write, full = batch_files._save, [True]
 
     def disk_full(path, contents, *, durable):
         if full.pop() if full else False:
@@ -277,7 +277,7 @@ def test_a_batch_that_could_not_be_written_is_not_lost(monkeypatch):
     stream = Once(3)
     with Spool(stream) as spool:
         spool(0)
-        monkeypatch.setattr(batch_files, "_replace", disk_full)
+        monkeypatch.setattr(batch_files, "_save", disk_full)
         with pytest.raises(DataError, match="no space left"):
             spool(1)
         assert len(spool) == 1
@@ -296,15 +296,16 @@ def test_threads_take_turns():
 
 def test_an_unwritable_place_is_named_and_leaves_nothing(tmp_path):
     (tmp_path / "taken").mkdir()
-    with pytest.raises(DataError, match=r"taken cannot be written \(.*make room"):
-        batch_files._replace(tmp_path / "taken", b"x", durable=True)
+    for durable in (True, False):
+        with pytest.raises(DataError, match=r"taken cannot be written \(.*make room"):
+            batch_files._save(tmp_path / "taken", b"x", durable=durable)
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
 def test_what_a_crash_left_half_written_is_no_batch(tmp_path):
     with Spool(Once(2), tmp_path) as spool:
         spool(0)
-    (tmp_path / ".batch-000000001.spool.part").write_bytes(b"half")
+    (tmp_path / ".batch-000000001.spool.123.partial").write_bytes(b"half")
     with Spool.open(tmp_path) as again:
         assert len(again) == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,15 +22,8 @@ def fluid():
     """The example's modules, which import each other as those of a script do."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(FOLDER))
-        import fluid_control as control
-        import fluid_memory as memory
-        import fluid_pictures as pictures
-        import fluid_shapes as shapes
-        import fluid_solver as solver
-
-        yield SimpleNamespace(
-            control=control, memory=memory, pictures=pictures, shapes=shapes, solver=solver
-        )
+        names = ("control", "memory", "pictures", "shapes", "solver")
+        yield SimpleNamespace(**{name: import_module(f"fluid_{name}") for name in names})
 
 
 @pytest.fixture
@@ -152,7 +146,11 @@ def test_no_adjoint_changes_a_bit(fluid, task):
 
     expected = gradient(rg.Stored())
     assert np.abs(expected).max() > 0
-    for adjoint in (rg.Checkpointed(slots=2), rg.Checkpointed(memory="50 kB")):
+    for adjoint in (
+        rg.Checkpointed(slots=2),
+        rg.Checkpointed(memory="50 kB"),
+        rg.Auto(memory="50 kB", quiet=True),
+    ):
         np.testing.assert_array_equal(gradient(adjoint), expected)
 
 

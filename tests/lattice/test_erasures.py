@@ -27,7 +27,7 @@ def test_there_and_back(words: int, size: int, seed: int) -> None:
         states.append(slot.copy())
         erasures.erase(slot, masks[-1], keep=True)
         np.testing.assert_array_equal(slot, np.where(each, 0, states[-1]))
-        erased += int(each.sum()) * (8 + 4 * (words - 1))
+        erased += int(each.sum()) * (8 + 6 * (words - 1))
         assert erasures.stack.nbytes == erased
         slot = draw_slot(rng, 8, words)
     for mask, state in zip(reversed(masks), reversed(states), strict=True):

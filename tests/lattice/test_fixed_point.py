@@ -14,6 +14,7 @@ from wide_integers import draw_slot, whole
 from retrograd.errors import ArgumentError, LatticeOverflowError, NonFiniteError
 from retrograd.lattice import FixedPoint, Layout
 from retrograd.lattice.layout import BLOCK
+from retrograd.lattice.limbs import LIMB
 
 LONG = BLOCK + 10
 
@@ -161,7 +162,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 def most(words: int) -> int:
     """The largest radix."""
-    return 61 + 32 * (words - 1)
+    return 61 + LIMB * (words - 1)
 
 
 @given(wide, st.data())
@@ -235,7 +236,7 @@ def test_long_wide_slots(words: int) -> None:
 @pytest.mark.parametrize("index", [0, LONG - 1])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_wide_add_refuses_overflow_and_leaves_the_slot(words: int, index: int, sign: int) -> None:
-    lattice = FixedPoint(32 * (words - 1), words)
+    lattice = FixedPoint(LIMB * (words - 1), words)
     slot = lattice.quantize(np.linspace(-5, 5, LONG))
     slot[0, index] = sign * (2**62 - 1)
     increment = lattice.quantize(np.full(LONG, sign * 2.0))
@@ -251,7 +252,7 @@ def test_wide_add_refuses_overflow_and_leaves_the_slot(words: int, index: int, s
 @pytest.mark.parametrize("words", [2, 3])
 @pytest.mark.parametrize("value", [2.0**40, -(2.0**40), 1e300])
 def test_wide_quantize_refuses_what_overflows(words: int, value: float) -> None:
-    lattice = FixedPoint(22 + 32 * (words - 1), words)
+    lattice = FixedPoint(22 + LIMB * (words - 1), words)
     edge = np.nextafter(np.sign(value) * lattice.range, 0)
     assert lattice.value(lattice.quantize([edge])) == [edge]
     shown = re.escape(f"{value:.6g}")
@@ -267,7 +268,7 @@ def test_wide_quantize_refuses_what_is_not_finite(value: float) -> None:
 
 def test_shapes_of_wide_integers() -> None:
     lattice = FixedPoint(70, 2)
-    assert lattice.range == 2.0**24
+    assert lattice.range == 2.0**38
     assert lattice.zeros(3, 4).shape == (2, 3, 4)
     assert FixedPoint(7).zeros(3).shape == (3,)
     integers = lattice.quantize(np.ones((3, 4)))
@@ -282,7 +283,7 @@ def test_shapes_of_wide_integers() -> None:
         lattice.value(integers, np.empty(12))
 
 
-@pytest.mark.parametrize(("words", "radix"), [(2, 94), (3, 126), (3, -1)])
+@pytest.mark.parametrize(("words", "radix"), [(2, 108), (3, 154), (3, -1)])
 def test_refuses_other_wide_radices(words: int, radix: int) -> None:
     with pytest.raises(ArgumentError, match=f"number from 0 to {most(words)}"):
         FixedPoint(radix, words)

@@ -269,7 +269,7 @@ def test_a_factor_of_zero_costs_the_words_and_leaves_the_digits(words: int) -> N
     buffer.multiply(slot, *rational([0.9, 0.0]))
     assert not slot[..., 4:].any()
     np.testing.assert_array_equal(buffer.digits[4:], digits[4:])
-    assert buffer.spilled_bytes == 3 * (8 + 4 * (words - 1))
+    assert buffer.spilled_bytes == 3 * (8 + 6 * (words - 1))
     buffer.undo(slot, *rational([0.9, 0.0]))
     np.testing.assert_array_equal(slot, before)
     np.testing.assert_array_equal(buffer.digits, digits)

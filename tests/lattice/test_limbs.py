@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from wide_integers import draw_slot, whole
 
 from retrograd.lattice import limbs
+from retrograd.lattice.limbs import LIMB
 
 
 @given(st.integers(1, 3), st.integers(0, 2**32 - 1))

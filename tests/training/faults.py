@@ -17,6 +17,8 @@ from runs import there_and_back
 from retrograd import per_step
 from retrograd.adjoints import Adjoint
 from retrograd.errors import RetrogradError, ReversalError
+from retrograd.lattice import InformationBuffer
+from retrograd.lattice.stack import Stack
 from retrograd.optimizers import Momentum, Optimizer
 from retrograd.training.run import Run
 
@@ -117,11 +119,19 @@ def in_tape(moment: Moment) -> Fault:
     return lambda run, backend, rng: moment.hook(run, lambda: strike(run, rng))
 
 
+def in_scale(slot: str, moment: Moment) -> Fault:
+    """A bit of the scale that decays which are put off have come together in."""
+    return lambda run, backend, rng: moment.hook(
+        run, lambda: flip(state(run).decays[slot].scale, rng)
+    )
+
+
 def in_count(moment: Moment) -> Fault:
-    """A bit of the number of multiplications or maxima that stand."""
+    """A bit of the number of decays, multiplications or maxima that stand."""
 
     def strike(run: Run, rng: np.random.Generator) -> None:
         counted = [(b, "multiplications") for b in state(run).buffers.values()]
+        counted += [(x, "count") for x in state(run).decays.values()]
         counted += [(x, "maxima") for x in state(run).losses.values()]
         if counted:
             keeper, name = counted[rng.integers(len(counted))]
@@ -214,8 +224,12 @@ def state(run: Run) -> Any:
 def tapes(run: Run) -> list[Any]:
     """The stacks of all tapes."""
     found = []
-    for buffer in state(run).buffers.values():
-        found += [buffer._spills.words, buffer._spills.marks, buffer._erasures.stack]
+    for decays in state(run).decays.values():
+        buffer = decays.buffer
+        found += [value for value in vars(buffer).values() if isinstance(value, Stack)]
+        if isinstance(buffer, InformationBuffer):
+            found += [buffer._spills.words, buffer._spills.marks, buffer._erasures.stack]
+        found.append(decays._anchors)
     for losses in state(run).losses.values():
         found += [losses._tape, losses._counts]
     return found
@@ -229,6 +243,8 @@ def every_fault(run: Run) -> Iterator[tuple[str, Fault]]:
     for moment in moments(back, steps):
         for slot in state(run).slots:
             yield f"slot {slot!r} {moment}", in_slot(slot, moment)
+        for slot in state(run).decays:
+            yield f"scale of {slot!r} {moment}", in_scale(slot, moment)
         for slot in state(run).buffers:
             yield f"digits of {slot!r} {moment}", in_digits(slot, moment)
         for name in training(run).tables:

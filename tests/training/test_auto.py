@@ -44,9 +44,9 @@ def said(text: str) -> list[int]:
         ("1 MiB", 0.9, 100, "Stored()"),
         ("10 kB", 0.9, 100, "Reversible()"),
         (20_000, 0.5, 600, "Reversible()"),
-        (9_000, 0.5, 1500, "Reversible(checkpoints=3)"),
+        (7_000, 0.5, 1500, "Reversible(checkpoints=3)"),
         (7_000, 0.2, 700, "Reversible(checkpoints=3)"),
-        (2_300, 0.01, 60, "Checkpointed(slots=1)"),
+        (2_000, 0.01, 60, "Checkpointed(slots=1)"),
     ],
 )
 def test_the_choice_fits_and_its_bytes_are_foreseen(

@@ -15,9 +15,10 @@ from retrograd.adjoints.stored import Stored
 
 __all__ = ["Auto"]
 
-# So many first steps are taken for the unit of time, the first one apart, or so many seconds.
-_TRIES = 3
+# For the unit of time the first step is taken again, until so many seconds are over, but only this
+# part of the steps of the run, or this many where that is more.
 _LONG = 0.1
+_PART, _LEAST = 0.02, 3
 
 
 class Auto(Adjoint):
@@ -55,8 +56,8 @@ class Auto(Adjoint):
         chosen = _made(choice)
         seconds = choice.trainings * unit * dynamics.steps
         self._say(
-            f"Auto: {chosen!r} because {choice.because}; predicted {in_units(choice.nbytes)}, about "
-            f"{choice.trainings:.1f} forward runs = {_time(seconds)}"
+            f"Auto: {chosen!r} because {choice.because}; predicted {in_units(choice.nbytes)}, "
+            f"about {choice.trainings:.1f} forward runs = {_time(seconds)}"
         )
         return _Measured(chosen, chosen.memory(dynamics), choice, seconds, self._say)
 
@@ -173,17 +174,18 @@ def _made(choice: Choice) -> Adjoint:
 
 
 def _seconds_of_a_step(dynamics: Dynamics) -> float:
-    """The time of the first step, once it has been taken; the state stays what it is."""
+    """The mean time of the first step, once it has been taken; the state stays what it is."""
     first = dynamics.snapshot()
-    times: list[float] = []
-    for _ in range(1 + _TRIES):
+    dynamics.advance(0)
+    dynamics.restore(first)
+    taken, seconds = 0, 0.0
+    while taken < max(_LEAST, _PART * dynamics.steps) and seconds < _LONG:
         started = perf_counter()
         dynamics.advance(0)
-        times.append(perf_counter() - started)
+        seconds += perf_counter() - started
         dynamics.restore(first)
-        if len(times) > 1 and sum(times) > _LONG:
-            break
-    return min(times[1:])
+        taken += 1
+    return seconds / taken
 
 
 def _time(seconds: float) -> str:

@@ -21,6 +21,14 @@ def _root(x: Any) -> Any:
     return np.sqrt(x)
 
 
+def _root_slope(ans: Any, x: Any) -> Any:
+    """1 / (2 * root), and 0 at 0: what multiplies it in an optimizer's step vanishes there."""
+    if isinstance(ans, np.ndarray) and ans.min(initial=1.0) > 0:
+        return 0.5 / ans
+    zero = ans == 0
+    return np.where(zero, 0.0, 0.5 / np.where(zero, 1.0, ans))
+
+
 class NumpyBackend:
     """What training asks of NumPy. Loss functions are called as `loss(w, hyper, step)`."""
 
@@ -35,10 +43,8 @@ class NumpyBackend:
     broadcast_to = staticmethod(np.broadcast_to)
     vjp = staticmethod(vjp)
 
-    # sqrt, with the derivative 0 at 0: what multiplies it in an optimizer's step vanishes there.
-    root = staticmethod(
-        elementwise(_root, lambda ans, x: np.where(ans == 0, 0.0, 0.5 / np.where(ans == 0, 1, ans)))
-    )
+    # sqrt, with the derivative 0 at 0.
+    root = staticmethod(elementwise(_root, _root_slope))
 
     @staticmethod
     def array(x: Any) -> Any:

@@ -1,7 +1,7 @@
 """Batches in files: one folder, one file for each batch, and a manifest.
 
-Each file is written beside its place and moved there whole, so that after a crash it is either
-complete or absent.
+In a folder that is kept, each file is written beside its place and moved there whole, so that after
+a crash it is either complete or absent.
 
     spool.json              format, structure of a batch, number of batches once the stream has
                             ended, SHA-256 of all this
@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.errors import DataError
+from retrograd.files import replacing
 
 from .structure import ALIGNMENT, Structure, parse_structure
 
@@ -60,7 +61,7 @@ class Manifest(NamedTuple):
         text = None if self.structure is None else self.structure.text
         fields = {"format": FORMAT, "batch": text, "batches": self.batches}
         sealed = {**fields, "sha256": _seal(fields)}
-        _replace(folder / MANIFEST, json.dumps(sealed, indent=1).encode(), durable=durable)
+        _save(folder / MANIFEST, json.dumps(sealed, indent=1).encode(), durable=durable)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -98,12 +99,12 @@ def unpack(packed: Packed, structure: Structure) -> Any:
 
 
 def write(packed: Packed, folder: Path, step: int, *, durable: bool) -> None:
-    """Write the file of the batch of `step`; `durable` waits until it is on the disk.
+    """Write the file of the batch of `step`; `durable` where it must outlive a crash.
 
     Raises:
         DataError: it cannot be written.
     """
-    _replace(_path(folder, step), packed.data, durable=durable)
+    _save(_path(folder, step), packed.data, durable=durable)
 
 
 def read(folder: Path, step: int, structure: Structure) -> Packed:
@@ -166,17 +167,15 @@ def _aligned(size: int) -> Packed:
     return room[start : start + size]
 
 
-def _replace(path: Path, contents: bytes | memoryview, *, durable: bool) -> None:
-    part = path.with_name(f".{path.name}.part")
+def _save(path: Path, contents: bytes | memoryview, *, durable: bool) -> None:
+    """Write a file; whole or not at all, and through to the disk, if it is to outlive us."""
     try:
-        with part.open("wb") as file:
-            file.write(contents)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(part, path)
+        if durable:
+            with replacing(path) as file:
+                file.write(contents)
+        else:
+            path.write_bytes(contents)
     except OSError as reason:
-        part.unlink(missing_ok=True)
         raise DataError(
             f"{path} cannot be written ({reason}); make room, then ask again"
         ) from reason

@@ -136,6 +136,7 @@ class Problem:
             self.settings.steps,
             adjoint=Reversible() if self.settings.adjoint == "reversible" else Stored(),
             diagnostics=seen,
+            progress=False,  # the study shows its own
         )
         value = cross_entropy(logits(w, self.images("train")), self.targets)
         return value, {"weights": w, "seen": seen}

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrograd.errors import ReversalError
+from retrograd.errors import NotReversibleError, ReversalError
+from retrograd.lattice.arguments import entry
 from retrograd.lattice.factors import rational
 from retrograd.lattice.information_buffer import InformationBuffer
 from retrograd.lattice.layout import Layout
@@ -30,8 +31,10 @@ __all__ = ["Decays", "period"]
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# What the decays that are put off may amount to. After them the scale is above 1/4, and the integers
-# are less than 4 times as large as they would be without a scale.
+_OWNER = "the decays of a slot"
+
+# What the decays that are put off may amount to. After them the scale is above 1/4, and the
+# integers are less than 4 times as large as they would be without a scale.
 _LARGEST = 2.0
 # More decays are not put off, whatever the factor.
 _MOST = 64
@@ -131,22 +134,29 @@ class Decays:
     def decay(self, integers: Integers) -> bool:
         """Decay the slot by the next factors; returns whether the integers have changed."""
         factors = self._factors(self.count)
-        self.count += 1
+        changed = self.at_once
         if self.at_once:
             self.buffer.multiply(integers, *_nearest(factors))
-            return True
-        self._scales.append(self._scales[-1] * factors)
-        if self.count % self.period:
-            return False
+        else:
+            self._scales.append(self._scales[-1] * factors)
+            if (self.count + 1) % self.period == 0:
+                changed = self._close(integers)
+        self.count += 1
+        return changed
+
+    def _close(self, integers: Integers) -> bool:
+        """Carry out the halvings of a stretch of decays; returns whether there are any."""
         n, d = _halvings(self._scales[-1])
-        self.buffer.multiply(integers, n, d)
+        changed = bool((d > 1).any())
+        if changed:
+            self.buffer.multiply(integers, n, d)
         if self.keep:
             self._starts.append(self._scales[0])
             if len(self._starts) == _GROUP:
                 self._anchors.push(self._starts[0])
                 self._starts = []
-        self._scales = [self._scales[-1] * d / n]
-        return True
+        self._scales = [self._scales[-1] * d]
+        return changed
 
     def undo(self, integers: Integers) -> None:
         """Undo the last decay that has not been undone.
@@ -156,12 +166,15 @@ class Decays:
             ReversalError: there is nothing left to undo, or the factors are not those of the
                 forward run.
         """
+        self._check_undo()
+        factors = self._factors(self.count - 1)
         if self.at_once:
-            self.buffer.undo(integers, *_nearest(self._factors(self.count - 1)))
-        elif len(self._scales) > 1:
-            self._scales.pop()
+            self.buffer.undo(integers, *_nearest(factors))
         else:
-            self._open(integers)
+            if len(self._scales) == 1:
+                self._open(integers)
+            if not np.array_equal(self._scales[-2] * factors, self._scales[-1]):
+                raise _others()
             self._scales.pop()
         self.count -= 1
 
@@ -172,22 +185,25 @@ class Decays:
             self._recall()
         scales = self._scales_from(self._starts.pop(), first, self.period)
         n, d = _halvings(scales[-1])
-        if not np.array_equal(scales[-1] * d / n, after):
-            raise ReversalError("the factors of the decays are not those of the forward run")
-        self.buffer.undo(integers, n, d)
+        if not np.array_equal(scales[-1] * d, after):
+            raise _others()
+        if (d > 1).any():
+            self.buffer.undo(integers, n, d)
         self._scales = scales
 
     def _recall(self) -> None:
         """The first scales of a group of stretches, from the very first."""
         first = self.count - _GROUP * self.period
-        if first < 0 or not len(self._anchors):
-            raise ReversalError("there is no decay left to undo; call undo once for each decay")
-        start = self._anchors.pop(self.columns)
+        start = self._anchors.pop(self.columns).copy()
         for j in range(first, self.count, self.period):
             self._starts.append(start)
             last = self._scales_from(start, j, self.period)[-1]
-            n, d = _halvings(last)
-            start = last * d / n
+            start = last * _halvings(last)[1]
+
+    def _scales_at(self, count: int, start: Floats) -> list[Floats]:
+        """The scales of the stretch that decay ``count`` belongs to, given its first one."""
+        put_off = 0 if self.at_once else count % self.period
+        return self._scales_from(start, count - put_off, put_off)
 
     def _scales_from(self, start: Floats, first: int, count: int) -> list[Floats]:
         scales = [start]
@@ -202,8 +218,9 @@ class Decays:
 
     @keep.setter
     def keep(self, keep: bool) -> None:
+        if keep != self.buffer.keep:
+            self._forget()
         self.buffer.keep = keep
-        self._forget()
 
     @property
     def spilled_bytes(self) -> int:
@@ -229,22 +246,29 @@ class Decays:
             **self.buffer.snapshot(),
             "decays": np.array(self.count),
             "start": self._scales[0].copy(),
+            "scale": self._scales[-1].copy(),
         }
 
     def restore(self, snapshot: Mapping[str, NDArray[Any]]) -> None:
-        """Go to the state of a `snapshot`. The tape is emptied: `undo` will come back to here."""
+        """Go to the state of a `snapshot`. The tape is emptied: `undo` will come back to here.
+
+        Raises:
+            ArgumentError: an array is missing, or is not one of decays with this layout.
+            ReversalError: the factors are not those of the run that the snapshot was taken in.
+        """
+        shape = self._scales[0].shape
+        start, scale = (entry(snapshot, name, _OWNER, shape) for name in ("start", "scale"))
+        count = int(entry(snapshot, "decays", _OWNER, ()))
+        scales = self._scales_at(count, start.copy())
+        if not np.array_equal(scales[-1], scale):
+            raise _others()
         self.buffer.restore(snapshot)
-        self.count = int(snapshot["decays"])
-        put_off = 0 if self.at_once else self.count % self.period
-        self._scales = self._scales_from(snapshot["start"].copy(), self.count - put_off, put_off)
+        self.count, self._scales = count, scales
         self._forget()
 
     def stand_after(self, count: int) -> None:
         """Stand where so many decays are over, with a new slot: none of them can be undone."""
-        self.count = count
-        put_off = 0 if self.at_once else count % self.period
-        start = np.ones_like(self._scales[-1])
-        self._scales = self._scales_from(start, count - put_off, put_off)
+        self.count, self._scales = count, self._scales_at(count, np.ones_like(self._scales[0]))
         self._forget()
 
     def export(self) -> dict[str, NDArray[Any]]:
@@ -258,18 +282,41 @@ class Decays:
         }
 
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Become the decays that `export` was called on; ``keep`` stays as it is."""
+        """Become the decays that `export` was called on; ``keep`` stays as it is.
+
+        Raises:
+            ArgumentError: as by `restore`.
+            ReversalError: as by `restore`.
+        """
+        starts, anchors = (entry(arrays, name, _OWNER) for name in ("starts", "anchors"))
+        origin = int(entry(arrays, "origin", _OWNER, ()))
         self.restore(arrays)
         self.buffer.load(arrays)
-        self._starts = list(arrays["starts"])
-        self._anchors.load(arrays["anchors"])
-        self._origin = int(arrays["origin"])
+        self._starts = list(starts.copy())
+        self._anchors.load(anchors)
+        self._origin = origin
+
+    def _check_undo(self) -> None:
+        if not self.keep:
+            raise NotReversibleError(
+                "these decays were made with keep=False and have dropped what undo needs; make "
+                "them with keep=True, or set keep before what is to be undone"
+            )
+        if self.count == self._origin:
+            raise ReversalError("there is no decay left to undo; call undo once for each decay")
 
     def _forget(self) -> None:
         """From here on, decays can be undone, and none before."""
         self._starts = []
         self._anchors.clear()
         self._origin = self.count
+
+
+def _others() -> ReversalError:
+    return ReversalError(
+        "the factors of the decays are not those of the forward run; give the same factors for "
+        "the same decay whenever they are asked for"
+    )
 
 
 def _nearest(factors: Floats) -> tuple[Integers, Integers]:

@@ -97,8 +97,8 @@ class Pile:
         """Push symbols whose probabilities are in proportion to `counts`, of which none is 0."""
         present = np.flatnonzero(counts)
         if len(present) > 1 and len(symbols):
-            places = np.searchsorted(present, symbols).astype(np.int32)
-            self._ans.encode_reverse(places, self._categorical(counts[present]))
+            places = (np.cumsum(counts > 0) - 1).astype(np.int32)
+            self._ans.encode_reverse(places[symbols], self._categorical(counts[present]))
 
     def pop(self, number: int, counts: Integers) -> Integers:
         """Pop as many symbols as were pushed with these counts, in the order they had then.

@@ -20,7 +20,7 @@ Places = slice | NDArray[np.intp]
 
 
 class Erasures:
-    """The stack of the integers that were multiplied by 0: 8 bytes for a word, 4 for a limb.
+    """The stack of the integers that were multiplied by 0: 8 bytes for a word, 6 for a limb.
 
     Args:
         layout: the layout of the slot.

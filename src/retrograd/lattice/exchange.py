@@ -4,7 +4,8 @@ For an integer c and its pile of digits B >= 0, all divisions with floor:
 
     B = B*d + (c mod d);  c = c div d;  c = c*n + (B mod n);  B = B div n
 
-Exchange n and d, and the same four lines undo it.
+Exchange n and d, and the same four lines undo it. Where n is 1 and d a power of two, or the other
+way round, shifts take the place of divisions (`shifts`).
 
 An integer of several words (see `limbs`) is divided as one learns at school: what one word leaves
 over goes in front of the next, the last remainder onto the pile; and multiplied with carries.
@@ -12,13 +13,14 @@ over goes in front of the next, the last remainder onto the pile; and multiplied
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.lattice.layout import BLOCK, Block, Layout, chunks
 from retrograd.lattice.limbs import LIMB, MASK
+from retrograd.lattice.shifts import exponents, pull, push
 
 __all__ = ["Scratch", "exchange"]
 
@@ -70,9 +72,38 @@ def exchange(
         layout: the layout of the flat vectors.
         scratch: made for this layout and number of words.
     """
+    if (k := exponents(multiplier, divisor)) is not None:
+        _shift(push, integers, digits, k, layout, scratch)
+    elif (k := exponents(divisor, multiplier)) is not None:
+        _shift(pull, integers, digits, k, layout, scratch)
+    else:
+        _divide_and_multiply(integers, digits, divisor, multiplier, layout, scratch)
+
+
+def _shift(
+    shift: Callable[[Integers, Integers, Integers, Integers], None],
+    integers: Integers,
+    digits: Integers,
+    exponent: Integers,
+    layout: Layout,
+    scratch: Scratch,
+) -> None:
+    rows = np.atleast_2d(integers)
+    for span, k, _ in _parts(layout, exponent, exponent, scratch):
+        if k.any():
+            shift(rows[:, span], digits[span], k, scratch.pile[: span.stop - span.start])
+
+
+def _divide_and_multiply(
+    integers: Integers,
+    digits: Integers,
+    divisor: Integers,
+    multiplier: Integers,
+    layout: Layout,
+    scratch: Scratch,
+) -> None:
     wide = integers.ndim > 1
-    parts = _parts(layout, divisor, multiplier)
-    for span, by, times in _cut(parts, scratch.block) if scratch.cuts else parts:
+    for span, by, times in _parts(layout, divisor, multiplier, scratch):
         count = span.stop - span.start
         quotient, pile = scratch.quotient[:, :count], scratch.pile[:count]
         if wide:
@@ -80,6 +111,14 @@ def exchange(
             _turn_wide(integers[:, span], digits[span], by, times, quotient, rest, pile)
         else:
             _turn(integers[span], digits[span], by, times, quotient[0], pile)
+
+
+def _parts(
+    layout: Layout, divisor: Integers, multiplier: Integers, scratch: Scratch
+) -> Iterable[Part]:
+    """Spans that fit the scratch, each with its divisor and multiplier."""
+    parts = _spans(layout, divisor, multiplier)
+    return _cut(parts, scratch.block) if scratch.cuts else parts
 
 
 def _cut(parts: Iterable[Part], length: int) -> Iterator[Part]:
@@ -119,7 +158,8 @@ def _turn_wide(
 ) -> None:
     """`_turn` for integers of several words: (words, n), the quotients too.
 
-    A remainder is below 2**16, so in front of a limb it makes a number below 2**48.
+    A remainder is below 2**16, so in front of a limb it makes a number below 2**62; and so is a
+    limb times a multiplier.
     """
     last = len(c) - 1
     _floor_divide(c[0], by, q[0], pile)
@@ -168,7 +208,7 @@ def _divide(numbers: Integers, by: Integers, out: Integers) -> None:
         np.floor_divide(numbers.view(np.uint64), by.view(np.uint64), out.view(np.uint64))
 
 
-def _parts(layout: Layout, divisor: Integers, multiplier: Integers) -> Iterator[Part]:
+def _spans(layout: Layout, divisor: Integers, multiplier: Integers) -> Iterator[Part]:
     """Spans of the flat vector, each with its divisor and multiplier: 0-d where one serves all."""
     if divisor.size == 1:
         return _alike(layout, divisor.reshape(()), multiplier.reshape(()))

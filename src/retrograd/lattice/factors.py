@@ -57,16 +57,7 @@ def rational(factor: ArrayLike, limit: int = LIMIT) -> Rational:
     """
     if not 2 <= limit <= LIMIT:
         raise ArgumentError(f"limit is {limit}; give a largest denominator from 2 to {LIMIT}")
-    return best(_floats(factor), limit)
-
-
-def best(factors: Floats, limit: int) -> Rational:
-    """`rational` for limits up to 2**31, and floats only.
-
-    Args:
-        factors: float64 in [0, 1), of any shape.
-        limit: the largest denominator, 2 to 2**31.
-    """
+    factors = _floats(factor)
     if factors.size <= _FEW:
         return _of_few(factors, limit)
     numerator, denominator = _of_many(factors.reshape(-1), limit)

@@ -2,7 +2,7 @@
 
 An integer k stands for k * 2**-radix. Slots stay strictly inside +-2**62, half of what an int64
 holds, so that a sum of two of them cannot wrap before it is looked at. Where 62 bits do not span
-the magnitudes of a slot, its integers have two or three words (`limbs`): 94 or 126 bits.
+the magnitudes of a slot, its integers have two or three words (`limbs`): 108 or 154 bits.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class FixedPoint:
         array([ 128, -256,    0])
         >>> lattice.value(np.array([128, -256, 0]))
         array([ 0.5, -1. ,  0. ])
-        >>> FixedPoint(radix=40, words=2).quantize([0.5, -1.0])
+        >>> FixedPoint(radix=54, words=2).quantize([0.5, -1.0])
         array([[ 128, -256],
                [   0,    0]])
     """
@@ -172,6 +172,7 @@ class FixedPoint:
         scale: float | NDArray[np.float64],
     ) -> NDArray[np.float64]:
         out = np.empty(integers.shape) if out is None else out
+        _check_out(out, integers.shape, np.dtype(np.float64))
         # A copy and a product are faster than a product that casts.
         for span in chunks(integers.size):
             part = out.reshape(-1)[span]

@@ -7,7 +7,9 @@ the bound does not say enough.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +49,7 @@ class Increments:
         array([ 0, 16])
     """
 
-    def __init__(
-        self, integers: Integers, lattice: FixedPoint, layout: Layout, slot: str
-    ) -> None:
+    def __init__(self, integers: Integers, lattice: FixedPoint, layout: Layout, slot: str) -> None:
         self.integers = integers
         self.lattice = lattice
         self.layout = layout
@@ -59,12 +59,12 @@ class Increments:
         self._rounded = lattice.zeros(count)
         self._scratch = np.empty((2, count))
         self._unit = 2.0 ** (lattice.radix - LIMB * (lattice.words - 1))
-        # An upper bound on the magnitudes of the first words; infinite where it is not known.
-        self._bound = np.inf
+        self._bound = BOUND
 
     def forget(self) -> None:
         """The slot was changed by somebody else: nothing is known of its magnitudes."""
-        self._bound = np.inf
+        # Otherwise an upper bound on those of the first words. Python's integers do not round it.
+        self._bound = BOUND
 
     def add(self, source: Floats, factor: float | Floats, *, step: int, first: int = 0) -> None:
         """Add Q(factor * source) to a part of the slot, within the lattice's range.
@@ -77,20 +77,21 @@ class Increments:
 
         Raises:
             NonFiniteError: a product is NaN or infinite.
-            LatticeOverflowError: a product or a sum is outside the range. What comes before it in
-                the part has been added then.
+            LatticeOverflowError: a product or a sum is outside the range. Some of what comes
+                before it in the part has been added then.
         """
-        most = 0.0
+        if self._bound >= BOUND:
+            self._bound = self._largest()
+        grown = 0
         for span, rounded, reach in self._products(source, factor, step, first):
             part = self.integers[..., span]
-            if self._has_room(reach):
+            grown = self._grow(reach, grown)
+            if self._bound < BOUND:
                 limbs.add(part, rounded, out=part)
             else:
                 self.lattice.add(
                     part, rounded, slot=self.slot, step=step, layout=self.layout, first=span.start
                 )
-            most = max(most, reach)
-        self._bound += most
 
     def subtract(
         self, source: Floats, factor: float | Floats, *, step: int, first: int = 0
@@ -101,39 +102,48 @@ class Increments:
             NonFiniteError: a product is NaN or infinite, so that it cannot have been added.
             LatticeOverflowError: a product is outside the range, likewise.
         """
-        most = 0.0
+        grown = 0
         for span, rounded, reach in self._products(source, factor, step, first):
             part = self.integers[..., span]
+            grown = self._grow(reach, grown)
             limbs.subtract(part, rounded, out=part)
-            most = max(most, reach)
-        self._bound += most
 
     def _products(
         self, source: Floats, factor: float | Floats, step: int, first: int
-    ) -> Iterator[tuple[slice, Integers, float]]:
-        """Stretches of the slot, with Q(factor * source) and the largest first word of it."""
-        lattice = self.lattice
-        each = np.ndim(factor) > 0
-        factor = factor * self._unit
+    ) -> Iterator[tuple[slice, Integers, int]]:
+        """Stretches of the slot, with Q(factor * source) and what first words grow by at most."""
+        radix = LIMB * (self.lattice.words - 1)
         for span in chunks(len(source), _STRETCH):
             count = span.stop - span.start
             product, rounded = self._product[:count], self._rounded[..., :count]
-            np.multiply(source[span], factor[span] if each else factor, out=product)
-            reach = max(product.max(), -product.min())
-            if not reach < BOUND:
-                product /= self._unit
-                lattice.refuse(
-                    product, slot=self.slot, step=step, layout=self.layout, first=first + span.start
-                )
-            round_into(product, reach, LIMB * (lattice.words - 1), rounded, self._scratch)
+            times = factor[span] if isinstance(factor, np.ndarray) else factor
+            reach = self._multiply(source[span], times, product)
             place = slice(first + span.start, first + span.stop)
-            yield place, rounded, float(reach) + 1.0
+            if not reach < BOUND:
+                self._refuse(source[span], times, product, step, place.start)
+            round_into(product, reach, radix, rounded, self._scratch)
+            yield place, rounded, math.ceil(reach) + 1
 
-    def _has_room(self, reach: float) -> bool:
-        """Whether magnitudes of first words may grow by this much without reaching the bound."""
-        if self._bound + reach < BOUND:
-            return True
+    def _multiply(self, source: Floats, factor: float | Floats, out: Floats) -> float:
+        """factor * source in units of first words, and the largest magnitude, or NaN."""
+        # What is not finite is refused with a message of its own.
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.multiply(source, factor * self._unit, out=out)
+        return max(float(out.max()), -float(out.min()))
+
+    def _refuse(
+        self, source: Floats, factor: float | Floats, product: Floats, step: int, first: int
+    ) -> NoReturn:
+        with np.errstate(over="ignore", invalid="ignore"):
+            numbers = np.where(np.isinf(product), source * factor, product / self._unit)
+        self.lattice.refuse(numbers, slot=self.slot, step=step, layout=self.layout, first=first)
+
+    def _grow(self, reach: int, grown: int) -> int:
+        """Take into the bound that a stretch grows by `reach`, and others have grown by `grown`."""
+        most = max(reach, grown)
+        self._bound += most - grown
+        return most
+
+    def _largest(self) -> int:
         top = self.integers if self.lattice.words == 1 else self.integers[0]
-        self._bound = float(max(top.max(), -top.min()))
-        return self._bound + reach < BOUND
-
+        return int(max(top.max(), -top.min()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from retrograd.optimizers.optimizer import FRACTION, POSITIVE, Interval, Optimizer
-from retrograd.optimizers.program import Program, add, decay
+from retrograd.optimizers.program import Program, Pullback, add, decay
 
 __all__ = ["Adam"]
 
@@ -15,14 +15,47 @@ __all__ = ["Adam"]
 def _move(
     first: Any, second: Any, rate: Any, beta1: Any, beta2: Any, epsilon: Any, step: int, root: Any
 ) -> Any:
-    first = first / (1 - beta1 ** (step + 1))
-    second = second / (1 - beta2 ** (step + 1))
-    return -rate * first / (root(second) + epsilon)
+    length, floor = _corrected(beta1, beta2, epsilon, step)
+    return first * (rate * length) / (root(second) + floor)
+
+
+def _corrected(beta1: Any, beta2: Any, epsilon: Any, step: int) -> tuple[Any, Any]:
+    """The corrections for the start at zero, where they are numbers: at the rate and epsilon."""
+    root = (1 - beta2 ** (step + 1)) ** 0.5
+    return -root / (1 - beta1 ** (step + 1)), epsilon * root
+
+
+def _pull_move(
+    bar: Any,
+    ans: Any,
+    first: Any,
+    second: Any,
+    rate: Any,
+    beta1: Any,
+    beta2: Any,
+    epsilon: Any,
+    step: int,
+    root: Any,
+) -> tuple[Any, Any, Any]:
+    length, floor = _corrected(beta1, beta2, epsilon, step)
+    deviation = root(second)
+    part = bar / (deviation + floor)
+    by_rate = part * first * length
+    by_second = part * ans * -0.5
+    part *= rate * length
+    # Where the second moment is zero, so is the first, and the limit is taken to be zero.
+    deviation[deviation == 0] = float("inf")
+    by_second /= deviation
+    return part, by_second, by_rate
 
 
 def square(gradient: Any, beta2: Any) -> Any:
     """What a squared gradient adds to its average."""
     return (1 - beta2) * gradient * gradient
+
+
+def _pull_square(bar: Any, ans: Any, gradient: Any, beta2: Any) -> tuple[Any]:
+    return (bar * (2 * (1 - beta2)) * gradient,)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,10 +72,9 @@ class Adam(Optimizer):
         beta2: decay of the second moment, in [0, 1).
         epsilon: above 0.
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
-            "weights", 70 for "first" in two words and 96 for "second" in three, hold magnitudes
-            below 262,144, 4,194,304 and 268,435,456 (gradients of 16,384). Over hundreds of steps
-            the weights follow float64 Adam to 1e-6 for gradients of 1e-7 and more; smaller ones
-            too, where epsilon hides them.
+            "weights", 48 for "first" and 84 for "second" in two words, hold magnitudes below
+            262,144, 4,096 and 4,194,304 (gradients of 2,048). Over hundreds of steps the weights
+            follow float64 Adam to 1e-6 of their moves for gradients from 1e-7 to 1e+3.
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
 
@@ -69,8 +101,13 @@ class Adam(Optimizer):
             decay("first", "beta1"),
             add("first", "gradient", lambda beta1: 1 - beta1),
             decay("second", "beta2"),
-            add("second", square, elementwise=True),
-            add("weights", _move, elementwise=True),
+            add("second", square, elementwise=True, pullback=Pullback(_pull_square, ("gradient",))),
+            add(
+                "weights",
+                _move,
+                elementwise=True,
+                pullback=Pullback(_pull_move, ("first", "second", "rate")),
+            ),
         ),
     )
     domains: ClassVar[Mapping[str, Interval]] = {
@@ -78,5 +115,5 @@ class Adam(Optimizer):
         "beta2": FRACTION,
         "epsilon": POSITIVE,
     }
-    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "first": 48, "second": 72}
+    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "first": 48, "second": 84}
     words: ClassVar[Mapping[str, int]] = {"second": 2}

@@ -38,7 +38,7 @@ class Adamax(Optimizer):
         epsilon: above 0.
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
             "weights" and, in two words, 70 for "first" and "norm", hold magnitudes below 262,144
-            and 4,194,304.
+            and 2**36.
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
 

@@ -29,7 +29,7 @@ class Averaged(Wrapper):
         optimizer: the optimizer to take the weights from.
         decay: in [0, 1).
         radix: binary digits after the point on the lattice, by slot. The default for "average",
-            70 in two words, holds magnitudes below 4,194,304.
+            70 in two words, holds magnitudes below 2**36.
 
         The decay is one number, `per_step`, `per_leaf`, or a container like the weights.
 

@@ -34,7 +34,7 @@ class Lion(Optimizer):
         beta2: decay of the momentum, in [0, 1).
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
             "weights" and, in two words, 70 for "first", hold magnitudes below 262,144 and
-            4,194,304.
+            2**36.
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
 

@@ -63,9 +63,9 @@ class NAdam(Optimizer):
         epsilon: above 0.
         momentum_decay: how fast the momentum grows, at least 0.
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
-            "weights", 50 for "bias", 70 for "first" in two words and 96 for "second" in three,
-            hold magnitudes below 262,144 (weights), 4,194,304 (first moments) and 268,435,456
-            (second moments: gradients of 16,384).
+            "weights", 50 for "bias" and, in two words, 70 for "first" and 84 for "second", hold
+            magnitudes below 262,144 (weights), 2**36 (first moments) and 4,194,304 (second
+            moments: gradients of 2,048).
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
 
@@ -107,5 +107,5 @@ class NAdam(Optimizer):
         "epsilon": POSITIVE,
         "momentum_decay": NOT_NEGATIVE,
     }
-    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "first": 70, "second": 96, "bias": 50}
-    words: ClassVar[Mapping[str, int]] = {"first": 2, "second": 3}
+    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "first": 70, "second": 84, "bias": 50}
+    words: ClassVar[Mapping[str, int]] = {"first": 2, "second": 2}

@@ -33,7 +33,7 @@ class Polyak(Wrapper):
     Args:
         optimizer: the optimizer to take the weights from.
         radix: binary digits after the point on the lattice, by slot. The default for "mean",
-            70 in two words, holds magnitudes below 4,194,304.
+            70 in two words, holds magnitudes below 2**36.
 
     Example:
         >>> import numpy as np

@@ -39,6 +39,7 @@ __all__ = [
     "AddScaled",
     "Decay",
     "Program",
+    "Pullback",
     "RaiseTo",
     "Statement",
     "Transform",
@@ -73,18 +74,35 @@ class AddScaled:
 
 
 @dataclass(frozen=True)
+class Pullback:
+    """The derivative of an increment by hand: for the few that every step of a sweep waits for.
+
+    Attributes:
+        function: `function(bar, ans, *arguments)`: the cotangents of what is named in `of`, given
+            that of the increment, the increment itself, and what it has read.
+        of: the names, in the order of the results. Where other derivatives are wanted besides, the
+            engine's derivative is taken.
+    """
+
+    function: Callable[..., tuple[Any, ...]]
+    of: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Add:
     """slot <- slot + Q(increment), with an increment that does not read the slot itself.
 
     Attributes:
         elementwise: whether each element of the increment depends on its own element only of what
             is read, so that it may be computed block by block.
+        pullback: its derivative by hand, or None where the engine's is to be used.
     """
 
     slot: str
     increment: Callable[..., Any]
     reads: tuple[str, ...]
     elementwise: bool = False
+    pullback: Pullback | None = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +151,7 @@ def add(
     coefficient: str | Callable[..., Any] | None = None,
     *,
     elementwise: bool = False,
+    pullback: Pullback | None = None,
 ) -> Add | AddScaled:
     """Add to a slot: a multiple of another slot or the gradient, or any function of them.
 
@@ -144,6 +163,7 @@ def add(
         elementwise: with a function, True says that each element of its result depends on no other
             element of the slots and the gradient; it is then computed block by block, which is
             faster where the slots do not fit in the cache.
+        pullback: with a function, its derivative by hand.
 
     Raises:
         ArgumentError: the increment reads the slot that it is added to, or a multiple lacks its
@@ -162,7 +182,7 @@ def add(
             "undone; express that part as decay(slot, factor)"
         )
     if not isinstance(increment, str):
-        return Add(slot, increment, reads, elementwise)
+        return Add(slot, increment, reads, elementwise, pullback)
     if coefficient is None:
         raise ArgumentError(
             f"add({slot!r}, {increment!r}): the coefficient is missing; give a hyperparameter's "

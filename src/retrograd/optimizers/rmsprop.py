@@ -60,8 +60,8 @@ class RMSprop(Optimizer):
         momentum: in [0, 1), or None for none (the default).
         epsilon: above 0.
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
-            "weights", 46 for "velocity" and, in three words, 96 for "second", hold magnitudes
-            below 262,144, 16,384 and 268,435,456 (gradients of 16,384).
+            "weights", 46 for "velocity" and, in two words, 84 for "second", hold magnitudes
+            below 262,144, 16,384 and 4,194,304 (gradients of 2,048).
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
 
@@ -90,7 +90,7 @@ class RMSprop(Optimizer):
         "momentum": FRACTION,
         "epsilon": POSITIVE,
     }
-    words: ClassVar[Mapping[str, int]] = {"second": 3}
+    words: ClassVar[Mapping[str, int]] = {"second": 2}
 
     @property
     def program(self) -> Program:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -101,4 +101,4 @@ class RMSprop(Optimizer):
     def radixes(self) -> Mapping[str, int]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The binary digits after the point of each slot of the program."""
         velocity = {} if self.momentum is None else {"velocity": 46}
-        return {"weights": 44, "second": 96, **velocity}
+        return {"weights": 44, "second": 84, **velocity}

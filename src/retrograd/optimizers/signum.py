@@ -31,7 +31,7 @@ class Signum(Optimizer):
         momentum: in [0, 1).
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
             "weights" and, in two words, 70 for "velocity", hold magnitudes below 262,144 and
-            4,194,304. A velocity that has decayed to a few units of its last digit has the sign
+            2**36. A velocity that has decayed to a few units of its last digit has the sign
             of rounding; one that never was anything but 0 stays 0.
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.

@@ -132,7 +132,12 @@ def _check_factors(
     # Rounding to a rational is monotone, so the smallest and the largest stand for all.
     extremes = np.array([middle.min(), middle.max()])
     try:
-        rational(extremes)
+        n, d = rational(extremes)
+        if abs(float((d[1] - n[1]) / d[1]) - (1 - high)) > 0.01 * (1 - high):
+            raise ArgumentError(
+                "as a factor for each element, that is met by no n/d with d up to 65,536 so that "
+                "1 - n/d is right to 1 %; give one for all or one per leaf, which are met exactly"
+            )
     except ArgumentError as error:
         low, high = extremes.tolist()
         raise ArgumentError(f"{where} {high if 1 - high < low else low:.12g}: {error}") from None

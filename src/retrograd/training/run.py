@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from time import perf_counter
 from typing import Any
 
@@ -49,9 +50,7 @@ class Run:
         self.diagnostics = diagnostics
         self.saved = saved
         self.ahead = Progress(progress, f"{trajectory.name} forwards", trajectory.steps)
-        self.way_back = Progress(
-            progress, f"{trajectory.name} back", trajectory.steps, back=True
-        )
+        self.way_back = Progress(progress, f"{trajectory.name} back", trajectory.steps, back=True)
         self.steps = trajectory.steps
         self.repairs: list[str] = []
         self.norms = array("d")
@@ -92,7 +91,7 @@ class Run:
     def _take_all(self) -> None:
         trajectory = self.trajectory
         interval = self.saved.every if self.saved is not None else None
-        interval = interval or max(1, self.steps // _BETWEEN)
+        interval = interval or -(-self.steps // _BETWEEN)
         with self.ahead as bar:
             for t in bar.over(range(self.steps)):
                 if t % interval == 0:
@@ -195,8 +194,7 @@ class Run:
 
     def _stretches(self) -> Iterator[tuple[int, int]]:
         """The spans of steps between fingerprints, the last first."""
-        marked = sorted(self.marks)
-        return reversed(list(zip(marked[:-1], marked[1:], strict=True)))
+        return reversed(list(pairwise(sorted(self.marks))))
 
     def _back_over(self, low: int, high: int) -> None:
         """Go back from a state that is known to be right to the next one that can be compared."""

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from retrograd.adjoints import Snapshot
 from retrograd.errors import ArgumentError, DataError
@@ -64,7 +63,7 @@ class Saved:
 
     def __init__(self, folder: str | os.PathLike[str], every: int | None = None) -> None:
         if not isinstance(folder, str | os.PathLike):
-            raise ArgumentError(f"Saved: folder={folder!r:.60} was given; give the path of a folder")
+            raise ArgumentError(f"Saved: folder={folder!r:.60} was given; give a folder's path")
         if every is not None and (
             not isinstance(every, int) or isinstance(every, bool) or every < 1
         ):
@@ -229,8 +228,8 @@ class SavedRun:
             found = file_sha256(path)
             if found != named["sha256"]:
                 raise DataError(
-                    f"{path} is damaged: a file with SHA-256 {named['sha256']} was written, {found} "
-                    f"was read; {_CURE}"
+                    f"{path} is damaged: a file with SHA-256 {named['sha256']} was written, and "
+                    f"{found} was read; {_CURE}"
                 )
             with np.load(path, allow_pickle=False) as arrays:
                 return dict(arrays)

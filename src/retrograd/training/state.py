@@ -242,9 +242,11 @@ class State:
         return all(keeper.is_empty() for keeper in self._keepers.values())
 
     def fingerprint(self) -> int:
-        """64 bits that differ when any one element of any slot, or any digit, differs."""
+        """64 bits that differ when any one element of any slot, digit, scale or count differs."""
         digits = [buffer.digits for buffer in self.buffers.values()]
-        return fingerprint(*self.slots.values(), *digits)
+        scales = [decays.scale.view(np.int64) for decays in self.decays.values()]
+        counts = np.array([decays.count for decays in self.decays.values()], np.int64)
+        return fingerprint(*self.slots.values(), *digits, *scales, counts)
 
     @property
     def _keepers(self) -> dict[str, Decays | Losses]:

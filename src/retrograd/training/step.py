@@ -6,7 +6,7 @@ addition needs the increment, and so does its derivative.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -200,21 +200,38 @@ class Step:
         names = [name for name in statement.reads if self._varies(name, wanted)]
         gathered = {name: Gathered(self.rows[name]) for name in names if name in self.rows}
         for block in self._blocks(statement):
-            known = {name: self._read_part(name, block) for name in statement.reads}
-
-            def increment(*values: Any, known: Mapping[str, Any] = known) -> Any:
-                given = {**known, **dict(zip(names, values, strict=True))}
-                return statement.increment(*[given[name] for name in statement.reads])
-
-            rise, pullback = self.backend.vjp(increment, *[known[name] for name in names])
+            rise, pullback = self._linearized(statement, block, names)
             bar = self._undone(statement, np.asarray(rise, float), bars[slot], block)
-            for name, cotangent in zip(names, pullback(bar), strict=True):
+            for name, cotangent in pullback(bar):
                 if name in gathered:
                     gathered[name].add(cotangent, block)
                 else:
                     bars[name][block] += cotangent
         for name, total in gathered.items():
             found(name, total.collected())
+
+    def _linearized(
+        self, statement: Add | RaiseTo, block: slice, names: Sequence[str]
+    ) -> tuple[Any, Callable[[Any], Iterable[tuple[str, Any]]]]:
+        """An increment, and from its cotangent those of what it reads and `names` names."""
+        known = {name: self._read_part(name, block) for name in statement.reads}
+        arguments = [known[name] for name in statement.reads]
+        by_hand = statement.pullback if isinstance(statement, Add) else None
+        if by_hand is not None and set(names).issubset(by_hand.of):
+            rise = statement.increment(*arguments)
+
+            def pull(bar: Any) -> Iterable[tuple[str, Any]]:
+                found = zip(by_hand.of, by_hand.function(bar, rise, *arguments), strict=True)
+                return [(name, cotangent) for name, cotangent in found if name in names]
+
+            return rise, pull
+
+        def increment(*values: Any) -> Any:
+            given = {**known, **dict(zip(names, values, strict=True))}
+            return statement.increment(*[given[name] for name in statement.reads])
+
+        rise, pullback = self.backend.vjp(increment, *[known[name] for name in names])
+        return rise, lambda bar: zip(names, pullback(bar), strict=True)
 
     def _undone(
         self, statement: Add | RaiseTo, rise: Floats, bar: Floats, block: slice
@@ -231,7 +248,7 @@ class Step:
 
     def _blocks(self, statement: Add | RaiseTo) -> Sequence[slice]:
         """The parts that an increment is computed in: in the cache, where elements stand alone."""
-        if isinstance(statement, Add) and statement.elementwise:
+        if isinstance(statement, Add) and statement.elementwise and self._whole.stop > _SMALL:
             return [block.span for block in self.state.layout.blocks]
         return [self._whole]
 
@@ -293,6 +310,8 @@ class Step:
 
 
 _ONE = np.ones(1)
+# Slots of up to this many elements are not cut into blocks: the calls would cost more.
+_SMALL = 65536
 
 
 def _share(rise: Floats, before: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Unmodified training in floats, run backwards by the optimizer's own inverse and what it misses."""
+"""Unmodified training in floats, gone back over by the optimizer's own inverse."""
 
 from __future__ import annotations
 
@@ -43,9 +43,7 @@ def hypergradient(
 
     def final(given: Any) -> Any:
         w0, target, rate = given
-        w = rg.train(
-            loss, w0, target, optimizer(rate), STEPS, adjoint=adjoint, diagnostics=seen
-        )
+        w = rg.train(loss, w0, target, optimizer(rate), STEPS, adjoint=adjoint, diagnostics=seen)
         return rnp.sum(rnp.sin(w[0])) + rnp.sum(w[1] ** 2)
 
     target = np.linspace(-0.5, 0.5, 4).astype(dtype)

@@ -96,7 +96,8 @@ class Learner(Predictor):
         for name, array in now.items():
             if array.dtype.kind == "f" and array.size:
                 given = features(name, later, self.lags)
-                change = array.astype(np.float64) - later[0][name]
+                with np.errstate(all="ignore"):  # infinities, which the sums leave out
+                    change = array.astype(np.float64) - later[0][name]
                 self.regressions.setdefault(name, Regression()).add(given, change, sign)
 
     @property

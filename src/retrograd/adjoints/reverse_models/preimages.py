@@ -58,11 +58,11 @@ def _preimages(search: _Search, start: Integers) -> tuple[Integers, Integers]:
     left = (here >= 0) & (below >= 0)
     right = (here <= 0) & (above <= 0)
     # Where `start` itself misses, the nearer end lies beyond it too.
-    asked = [(left, -1, 0), (right, 1, 0), (right & (here < 0), 1, -1), (left & (here > 0), -1, -1)]
-    parts = [np.flatnonzero(members) for members, _, _ in asked]
+    members = (left, right, right & (here < 0), left & (here > 0))
+    parts = [np.flatnonzero(each) for each in members]
     counts = [len(part) for part in parts]
     where = np.concatenate(parts)
-    way, bound = (np.repeat([ask[k] for ask in asked], counts) for k in (1, 2))
+    way, bound = np.repeat([-1, 1, 1, -1], counts), np.repeat([0, 0, -1, -1], counts)
     found = np.split(search.edge(start[where], where, way, bound), np.cumsum(counts)[:-1])
     first[parts[0]], last[parts[1]] = found[0], found[1]
     first[parts[2]], last[parts[3]] = found[2] + 1, found[3] - 1
@@ -102,7 +102,7 @@ class _Search:
             going, stride = going[held], 2 * stride
         outside[going] = inside[going]
         while len(going := np.flatnonzero(np.abs(outside - inside) > 1)):
-            middle = (inside[going] + outside[going]) // 2
+            middle = inside[going] + (outside[going] - inside[going]) // 2
             held = self.compare(middle, where[going]) * way[going] <= bound[going]
             inside[going[held]], outside[going[~held]] = middle[held], middle[~held]
         return inside

@@ -42,7 +42,8 @@ def features(name: str, later: Sequence[Snapshot], lags: int) -> list[Floats]:
     arrays += [arrays[-1]] * (lags + 1 - len(arrays))
     after = arrays[0]
     found = [after]
-    found += [arrays[i] - arrays[i + 1] for i in range(lags)]
+    with np.errstate(over="ignore"):
+        found += [arrays[i] - arrays[i + 1] for i in range(lags)]
     return found + [
         _finite(other)
         for key, other in later[0].items()
