@@ -17,7 +17,9 @@ from statistics import median
 import numpy as np
 
 from retrograd.lattice import (
+    Decays,
     FixedPoint,
+    Increments,
     InformationBuffer,
     Layout,
     Losses,
@@ -54,6 +56,30 @@ def there_and_back(layout: Layout, beta: np.ndarray, words: int = 1) -> dict[str
     }
 
 
+def put_off(layout: Layout, beta: np.ndarray, words: int) -> dict[str, float]:
+    """The mean times of `Decays.decay` and `Decays.undo`: now and then a pass, mostly none."""
+    decays = Decays(layout, words, lambda j: beta, float(beta.min()), len(beta))
+    slot = FixedPoint(RADIX[words], words).zeros(layout.size)
+    times = {}
+    for name, act in (("decay", decays.decay), ("undo the decay", decays.undo)):
+        start = time.perf_counter()
+        for _ in range(2 * REPEATS):
+            act(slot)
+        times[name] = 1e6 * (time.perf_counter() - start) / (2 * REPEATS)
+    return times
+
+
+def fused(layout: Layout, words: int) -> dict[str, float]:
+    """The times of `Increments.add`, with one factor and with one per element."""
+    lattice, rng = FixedPoint(RADIX[words], words), np.random.default_rng(0)
+    increments = Increments(lattice.zeros(layout.size), lattice, layout, "slot")
+    x, factors = rng.normal(size=layout.size), rng.normal(size=layout.size)
+    return {
+        "slot += Q(factor * source)": microseconds(lambda: increments.add(x, 1e-3, step=0)),
+        "slot += Q(factors * source)": microseconds(lambda: increments.add(x, factors, step=0)),
+    }
+
+
 def maxima(layout: Layout, words: int) -> dict[str, float]:
     """The times of `raise_to` and `lower_from`, where one element in a hundred is met."""
     lattice, losses = FixedPoint(RADIX[words], words), Losses(layout, words)
@@ -73,6 +99,8 @@ def passes(layout: Layout, words: int) -> dict[str, float]:
     integers, values = lattice.quantize(x), np.empty(layout.size)
     increment = lattice.quantize(np.where(np.arange(layout.size) % 2, 3.0, -3.0) * 2.0**-44)
     kinds = {
+        "1/2": np.array([0.5]),
+        "1/2 or 1/4 per leaf": np.where(np.arange(len(layout)) % 2, 0.5, 0.25),
         "one factor": np.array([0.9]),
         "a factor per leaf": np.linspace(0.8, 0.95, len(layout)),
         "a factor per element": np.linspace(0.8, 0.95, layout.size),
@@ -81,13 +109,19 @@ def passes(layout: Layout, words: int) -> dict[str, float]:
     for kind, beta in kinds.items():
         for name, taken in there_and_back(layout, beta, words).items():
             times[f"{name}, {kind}"] = taken
+    for name, beta in (
+        ("one factor", np.array([0.9])),
+        ("a factor per leaf", np.full(len(SHAPES), 0.9)),
+    ):
+        for act, taken in put_off(layout, beta, words).items():
+            times[f"{act}, {name} of 0.9"] = taken
     out = np.empty_like(integers)
     times["quantize"] = microseconds(lambda: lattice.quantize(x, out))
     times["value"] = microseconds(lambda: lattice.value(integers, values))
     times["add"] = microseconds(lambda: lattice.add(integers, increment))
     times["subtract"] = microseconds(lambda: lattice.subtract(integers, increment))
     times["fingerprint"] = microseconds(lambda: fingerprint(integers))
-    return times | maxima(layout, words)
+    return times | fused(layout, words) | maxima(layout, words)
 
 
 def floats(layout: Layout) -> dict[str, float]:

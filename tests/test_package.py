@@ -12,13 +12,34 @@ import retrograd
 
 PUBLIC = [
     "Adam",
+    "AdamW",
+    "Adamax",
+    "Auto",
+    "Averaged",
     "Certificate",
+    "Checkpointed",
+    "ClippedByNorm",
+    "ClippedByValue",
+    "Coded",
+    "CoupledDecay",
+    "DecoupledDecay",
     "Diagnostics",
+    "Lion",
     "Momentum",
+    "Muon",
+    "NAdam",
+    "Nesterov",
+    "Polyak",
+    "RMSprop",
     "Reversible",
+    "SGD",
+    "Saved",
+    "Signum",
     "Stored",
-    "compile",
+    "StraightLine",
+    "Truncated",
     "checkpoint",
+    "compile",
     "custom_jvp",
     "custom_vjp",
     "elementwise_grad",
@@ -28,11 +49,13 @@ PUBLIC = [
     "hessian",
     "holomorphic_grad",
     "hvp",
+    "iterate",
     "jacobian",
     "jvp",
     "linearize",
     "per_leaf",
     "per_step",
+    "schedules",
     "tensor_jacobian_product",
     "train",
     "train_in_floats",
@@ -52,12 +75,24 @@ def test_the_public_names_are_these():
 def test_every_public_name_is_documented_with_an_example(name):
     documentation = inspect.getdoc(getattr(retrograd, name)) or ""
     assert len(documentation.splitlines()[0]) > 10
-    if name not in ("tree", "Certificate", "Reversible", "Stored"):
+    if name not in ("tree", "schedules", "Certificate", "Reversible", "Stored"):
         assert ">>>" in documentation
 
 
 @pytest.mark.parametrize(
-    "name", ["compat", "data", "errors", "extend", "numpy", "scipy", "study", "testing"]
+    "name",
+    [
+        "adjoints",
+        "compat",
+        "data",
+        "errors",
+        "extend",
+        "numpy",
+        "optimizers",
+        "scipy",
+        "study",
+        "testing",
+    ],  # fmt: skip
 )
 def test_submodules_are_reached_by_attribute(name):
     assert getattr(retrograd, name).__name__ == f"retrograd.{name}"

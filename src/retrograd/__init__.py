@@ -4,9 +4,10 @@ Its names are loaded at first use:
 
     grad, value_and_grad, ...     derivatives of NumPy programs
     compile                       the same program through XLA
-    train                         training as a differentiable function
-    Momentum, Adam                optimizers; per_step and per_leaf vary their hyperparameters
-    Reversible, Stored            adjoints: how the sweep gets the states of training back
+    train, iterate                training, and any map applied again and again, as functions
+    Momentum, Adam, SGD, ...      optimizers; per_step and per_leaf vary their hyperparameters
+    Averaged, ClippedByNorm, ...  what can be put around an optimizer; schedules of rates
+    Reversible, Checkpointed, ... adjoints: how the sweep gets the states back
     tree                          nested containers
 """
 
@@ -18,7 +19,15 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from retrograd.adjoints import Auto, Checkpointed, Reversible, Stored, StraightLine, Truncated
+    from retrograd.adjoints import (
+        Auto,
+        Checkpointed,
+        Coded,
+        Reversible,
+        Stored,
+        StraightLine,
+        Truncated,
+    )
     from retrograd.autodiff import (
         checkpoint,
         custom_jvp,
@@ -43,8 +52,8 @@ if TYPE_CHECKING:
     from retrograd.optimizers import (
         SGD,
         Adam,
-        AdamW,
         Adamax,
+        AdamW,
         Averaged,
         ClippedByNorm,
         ClippedByValue,
@@ -72,7 +81,7 @@ _HOMES = {
         "holomorphic_grad hvp jacobian jvp linearize tensor_jacobian_product tree value_and_grad "
         "value_of vector_jacobian_product vjp"
     ),
-    "retrograd.adjoints": "Auto Checkpointed Reversible Stored StraightLine Truncated",
+    "retrograd.adjoints": "Auto Checkpointed Coded Reversible Stored StraightLine Truncated",
     "retrograd.optimizers": (
         "SGD Adam AdamW Adamax Averaged ClippedByNorm ClippedByValue CoupledDecay DecoupledDecay "
         "Lion Momentum Muon NAdam Nesterov Polyak RMSprop Signum per_leaf per_step schedules"
@@ -80,10 +89,14 @@ _HOMES = {
     "retrograd.training": "Certificate Diagnostics Saved iterate train train_in_floats",
     "retrograd.xla": "compile",
 }
-_MODULES = ("compat", "data", "errors", "extend", "numpy", "scipy", "study", "testing")
+_MODULES = (
+    "adjoints", "compat", "data", "errors", "extend", "numpy", "optimizers", "scipy", "study",
+    "testing",
+)  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
+    "SGD",
     "Adam",
     "AdamW",
     "Adamax",
@@ -93,6 +106,7 @@ __all__ = [
     "Checkpointed",
     "ClippedByNorm",
     "ClippedByValue",
+    "Coded",
     "CoupledDecay",
     "DecoupledDecay",
     "Diagnostics",
@@ -104,7 +118,6 @@ __all__ = [
     "Polyak",
     "RMSprop",
     "Reversible",
-    "SGD",
     "Saved",
     "Signum",
     "Stored",

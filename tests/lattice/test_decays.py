@@ -261,6 +261,18 @@ def test_a_state_of_a_run_with_other_factors_is_refused() -> None:
         walk.decays.load(snapshot)
 
 
+def test_a_count_of_another_run_is_refused() -> None:
+    walk = Walk(5, ("all", "middling"), 1, 40)
+    walk.forth(31)
+    snapshot = {**walk.decays.snapshot(), "decays": np.array(95)}
+    with pytest.raises(ReversalError, match="the run has no decay of that number; give a state of"):
+        walk.decays.restore(snapshot)
+    walk.decays.count ^= 64
+    for act in (walk.decays.decay, walk.decays.undo):
+        with pytest.raises(ReversalError, match="the run has no decay of that number"):
+            act(walk.slot)
+
+
 def constant(factor: float) -> Callable[[int], Floats]:
     factors = np.array([factor])
     return lambda j: factors

@@ -6,7 +6,7 @@ run then raises, repairs itself, or gives a gradient is looked at by `consequenc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -17,7 +17,6 @@ from runs import there_and_back
 from retrograd import per_step
 from retrograd.adjoints import Adjoint
 from retrograd.errors import RetrogradError, ReversalError
-from retrograd.lattice import InformationBuffer
 from retrograd.lattice.stack import Stack
 from retrograd.optimizers import Momentum, Optimizer
 from retrograd.training.run import Run
@@ -37,16 +36,20 @@ VALUES = {
     "threshold": 0.5,
     "decay": 0.5,
 }
+# Factors that are put off until some have come together.
+MILD = {**VALUES, "momentum": 0.9, "beta1": 0.9, "beta2": 0.95, "smoothing": 0.95, "decay": 0.25}
 
 
-def optimizer_of(kind: type[Optimizer], steps: int) -> Optimizer:
+def optimizer_of(
+    kind: type[Optimizer], steps: int, values: Mapping[str, float] = VALUES
+) -> Optimizer:
     """One of a class, with rates that differ from step to step."""
     names = {f.name for f in fields(kind)}
-    given: dict[str, Any] = {name: VALUES[name] for name in names & VALUES.keys()}
+    given: dict[str, Any] = {name: values[name] for name in names & values.keys()}
     if "rate" in given:
         given["rate"] = per_step(VALUES["rate"] * (1 + np.arange(steps) / 8))
     if "optimizer" in names:
-        given["optimizer"] = optimizer_of(Momentum, steps)
+        given["optimizer"] = optimizer_of(Momentum, steps, values)
     return kind(**given)
 
 
@@ -120,10 +123,14 @@ def in_tape(moment: Moment) -> Fault:
 
 
 def in_scale(slot: str, moment: Moment) -> Fault:
-    """A bit of the scale that decays which are put off have come together in."""
-    return lambda run, backend, rng: moment.hook(
-        run, lambda: flip(state(run).decays[slot].scale, rng)
-    )
+    """A bit of a scale that decays which are put off have come together in, now or earlier."""
+
+    def strike(run: Run, rng: np.random.Generator) -> None:
+        decays = state(run).decays[slot]
+        scales = [*decays._scales, *decays._starts]
+        flip(scales[rng.integers(len(scales))], rng)
+
+    return lambda run, backend, rng: moment.hook(run, lambda: strike(run, rng))
 
 
 def in_count(moment: Moment) -> Fault:
@@ -223,16 +230,17 @@ def state(run: Run) -> Any:
 
 def tapes(run: Run) -> list[Any]:
     """The stacks of all tapes."""
-    found = []
-    for decays in state(run).decays.values():
-        buffer = decays.buffer
-        found += [value for value in vars(buffer).values() if isinstance(value, Stack)]
-        if isinstance(buffer, InformationBuffer):
-            found += [buffer._spills.words, buffer._spills.marks, buffer._erasures.stack]
-        found.append(decays._anchors)
-    for losses in state(run).losses.values():
-        found += [losses._tape, losses._counts]
-    return found
+    keepers = [*state(run).decays.values(), *state(run).losses.values()]
+    return [stack for keeper in keepers for stack in stacks_in(keeper)]
+
+
+def stacks_in(keeper: Any) -> Iterator[Stack]:
+    """The stacks that an object of the lattice is made of."""
+    for part in vars(keeper).values():
+        if isinstance(part, Stack):
+            yield part
+        elif type(part).__module__.startswith("retrograd.lattice") and hasattr(part, "__dict__"):
+            yield from stacks_in(part)
 
 
 def every_fault(run: Run) -> Iterator[tuple[str, Fault]]:
@@ -291,7 +299,7 @@ def consequence(
             found = there_and_back(run, inputs)
     except ReversalError:
         return "found"
-    except RetrogradError:
+    except (RetrogradError, LookupError):
         return "wrong" if run.swept else "found"
     same = all(np.array_equal(a, b) for a, b in zip(found, right, strict=True))
     assert run.diagnostics is not None

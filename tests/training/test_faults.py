@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faults import consequence, every_fault, optimizer_of, reference
+from faults import MILD, consequence, every_fault, optimizer_of, reference
 from quick_problem import quick_run
 from runs import there_and_back
 
@@ -70,7 +70,7 @@ def test_one_fault_at_every_place_and_moment(optimizer: Optimizer, adjoint: Adjo
 
 @pytest.mark.parametrize("name", KINDS)
 def test_faults_at_random_moments_of_long_runs(name: str) -> None:
-    optimizer = optimizer_of(type(KINDS[name]), LONG)
+    optimizer = optimizer_of(type(KINDS[name]), LONG, MILD)
     rng = np.random.default_rng(7)
     for adjoint in adjoints_of(optimizer)[-1:]:
         run, right = reference(optimizer, adjoint, LONG, 1)

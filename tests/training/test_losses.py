@@ -10,7 +10,7 @@ import pytest
 
 import retrograd as rg
 import retrograd.numpy as rnp
-from retrograd.adjoints import ADJOINTS
+from small_problem import ADJOINTS
 from retrograd.data import minibatch
 
 adjoints = pytest.mark.parametrize("adjoint", ADJOINTS, ids=lambda kind: kind.__name__)

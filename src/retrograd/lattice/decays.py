@@ -68,7 +68,7 @@ class Decays:
         layout: the layout of the slot.
         words: the words of its integers.
         factors: `factors(j)`, the factors of decay j, counted from 0: (1,) for all, (L,) per leaf
-            or (N,) per element, in [0, 1].
+            or (N,) per element, in [0, 1]; an IndexError for a decay that the run does not have.
         least: the smallest of all of them.
         columns: how many there are at a decay, at most.
         keep: False drops what `undo` needs. The decays are the same.
@@ -133,7 +133,7 @@ class Decays:
 
     def decay(self, integers: Integers) -> bool:
         """Decay the slot by the next factors; returns whether the integers have changed."""
-        factors = self._factors(self.count)
+        factors = self._factors_of(self.count)
         changed = self.at_once
         if self.at_once:
             self.buffer.multiply(integers, *_nearest(factors))
@@ -167,7 +167,7 @@ class Decays:
                 forward run.
         """
         self._check_undo()
-        factors = self._factors(self.count - 1)
+        factors = self._factors_of(self.count - 1)
         if self.at_once:
             self.buffer.undo(integers, *_nearest(factors))
         else:
@@ -208,8 +208,17 @@ class Decays:
     def _scales_from(self, start: Floats, first: int, count: int) -> list[Floats]:
         scales = [start]
         for j in range(first, first + count):
-            scales.append(scales[-1] * self._factors(j))
+            scales.append(scales[-1] * self._factors_of(j))
         return scales
+
+    def _factors_of(self, j: int) -> Floats:
+        try:
+            return self._factors(j)
+        except IndexError as error:
+            raise ReversalError(
+                f"{j} decays of a slot are said to be over, and the run has no decay of that "
+                "number; give a state of this run, and undo no more than was done"
+            ) from error
 
     @property
     def keep(self) -> bool:
