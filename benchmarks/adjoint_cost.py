@@ -6,9 +6,9 @@
 "small" is the learned schedule's problem: a network 784-50-50-50-10, batch 200; "wide" is
 784-1000-1000-10, batch 100, which has few operations per parameter. Rates are one number per step;
 float64, one BLAS thread, processor time. Plain training is the same optimizer in the engine's own
-floats (`retrograd.train_in_floats`). The derivative is taken with respect to the rates, the other
-hyperparameters of the optimizer and the initial weights. Plain training and all adjoints take turns;
-the table holds medians of the ratios within a round.
+floats (`retrograd.train_in_floats`). The derivative is taken with respect to the rates and the
+initial weights. Plain training and all adjoints take turns; the table holds medians of the ratios
+within a round.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def test_every_public_name_is_documented_with_an_example(name):
         "scipy",
         "study",
         "testing",
-    ],  # fmt: skip
+    ],
 )
 def test_submodules_are_reached_by_attribute(name):
     assert getattr(retrograd, name).__name__ == f"retrograd.{name}"

@@ -236,10 +236,10 @@ def test_standing_elsewhere_starts_a_tape_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("columns", ["all", "leaf"])
-@pytest.mark.parametrize("wrong", [0, 1, 2, 9, 99, 150, 398, 399])
+@pytest.mark.parametrize("wrong", [0, 1, 2, 9, 99, 150, 398, 399, 400])
 def test_another_factor_on_the_way_back_is_noticed(columns: str, wrong: int) -> None:
-    walk = Walk(5, (columns, "middling"), 1, 400)
-    walk.forth(400)
+    walk = Walk(5, (columns, "middling"), 1, 401)
+    walk.forth(401)
     walk.factors[wrong, -1] *= 1 + 1e-13
     with pytest.raises(ReversalError, match="factors of the decays are not those of the forward"):
         walk.back(0)

@@ -31,13 +31,15 @@ seeds = st.integers(0, 2**32 - 1)
 def draw_factor(rng: np.random.Generator, layout: Layout) -> Factor:
     """A factor of any kind and size, exact powers of two and extremes among them."""
     size = (1, len(layout), layout.size)[rng.integers(3)]
-    kind = rng.integers(4)
+    kind = rng.integers(5)
     if kind == 0:
         return rational(np.full(size, rng.choice([0.5, 0.9, 0.99, 0.999])))
     if kind == 1:
         return rational(rng.uniform(0.001, 0.999, size))
     if kind == 2:
         return np.ones(size, np.int64), np.full(size, 2**16)
+    if kind == 3:
+        return np.ones(size, np.int64), 2 ** rng.integers(0, 17, size)
     denominator = rng.integers(2, 2**16, size, endpoint=True)
     return rng.integers(1, denominator), denominator
 

@@ -10,7 +10,7 @@ import pytest
 
 import retrograd as rg
 from retrograd.errors import ArgumentError, NonFiniteError
-from retrograd.optimizers import SGD, Adam, Momentum
+from retrograd.optimizers import SGD, Adam, Averaged, Momentum
 from retrograd.study import descend_online
 
 W0 = {"a": np.array([0.5, -1.0]), "b": np.array(0.25)}
@@ -30,20 +30,57 @@ def optimizer(hyper: Any) -> Any:
     return Momentum(np.exp(hyper["log_rate"]), 0.5)
 
 
-def path(steps: int, meta: Any) -> Any:
+def path(steps: int, meta: Any, optimizer: Any = optimizer) -> Any:
     return list(descend_online(loss, validation, W0, HYPER, optimizer, meta, steps))
 
 
-def test_the_first_hypergradient_is_that_of_a_training_of_one_step() -> None:
+MAKERS = {
+    "single numbers": optimizer,
+    "a rate per leaf": lambda h: Momentum(rg.per_leaf(np.exp(h["log_rate"] * np.ones(2))), 0.5),
+    "a rate per element": lambda h: Momentum({"a": h["decay"] * np.ones(2), "b": 0.1}, 0.5),
+    "a rate per step": lambda h: Momentum(rg.per_step(np.exp(h["log_rate"] * np.ones(1))), 0.5),
+    "an average": lambda h: Averaged(Momentum(np.exp(h["log_rate"]), 0.5), h["decay"]),
+    "a root": lambda h: Adam(np.exp(h["log_rate"])),
+}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_the_first_hypergradient_is_that_of_a_training_of_one_step(make: Any) -> None:
     def trained(hyper: Any) -> Any:
-        w = rg.train(loss, W0, hyper, optimizer(hyper), 1, adjoint=rg.Stored())
+        w = rg.train(loss, W0, hyper, make(hyper), 1, adjoint=rg.Stored())
         return validation(w, 0)
 
     expected = rg.grad(trained)(HYPER)
-    (found,) = path(1, SGD(0.1))
+    (found,) = path(1, SGD(0.1), make)
     for name, value in expected.items():
         assert found.hypergradient[name] == pytest.approx(value, rel=1e-9)
     assert found.value == pytest.approx(trained(HYPER), rel=1e-9)
+
+
+def test_still_hyperparameters_train_as_ever() -> None:
+    rates = rg.per_step(np.linspace(0.2, 0.05, 6))
+    make = lambda hyper: Averaged(Adam(rates), 0.75)  # noqa: E731
+    found = path(6, SGD(0.0), make)[-1].w
+    expected = rg.train_in_floats(loss, W0, HYPER, make(HYPER), 6)
+    for name, leaf in expected.items():
+        assert found[name] == pytest.approx(leaf, rel=1e-12)
+
+
+def test_a_root_at_zero_has_a_derivative() -> None:
+    """A gradient that is exactly zero, as that of a weight behind a black pixel."""
+    judged = lambda w, step: np.sum(w)  # noqa: E731
+    dark = lambda w, hyper, step: hyper * w[0] ** 2  # noqa: E731
+    given = dark, judged, np.ones(2), np.array(0.5), lambda h: Adam(h), SGD(0.0), 3
+    slopes = [float(step.hypergradient) for step in descend_online(*given)]
+    assert slopes == pytest.approx([-1.0] * 3, abs=0.3)
+
+
+def test_what_is_done_to_the_weights_afterwards_changes_nothing() -> None:
+    undisturbed = path(3, SGD(0.1))[-1]
+    for found in descend_online(loss, validation, W0, HYPER, optimizer, SGD(0.1), 3):
+        last = found.value
+        found.w["a"][:] = np.nan
+    assert last == undisturbed.value
 
 
 @pytest.mark.parametrize("name", list(HYPER))
@@ -105,6 +142,26 @@ def test_empty_containers() -> None:
         next(descend_online(loss, validation, W0, {}, optimizer, SGD(0.1), 3))
     with pytest.raises(ArgumentError, match=r"^w0: "):
         next(descend_online(loss, validation, {}, HYPER, optimizer, SGD(0.1), 3))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (Momentum(0.1, 0.5), r"^optimizer: Momentum.* give a function"),
+        (lambda h: 0.1, r"^optimizer: 0\.1 was given; give one of retrograd's"),
+        (lambda h: Momentum(0.1, h["decay"] + 1), r"^momentum: 1\.3 was given to Momentum"),
+        (lambda h: Momentum(rg.per_leaf(np.ones(3)), 0.5), r"^rate: an array of shape \(3,\)"),
+    ],
+)
+def test_what_makes_no_optimizer(make: Any, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        path(3, SGD(0.1), make)
+
+
+def test_a_validation_loss_that_is_not_finite() -> None:
+    far = lambda w, step: np.sum(w["a"]) + (np.inf if step else 0.0)  # noqa: E731
+    with pytest.raises(NonFiniteError, match="validation loss of step 1"):
+        list(descend_online(loss, far, W0, HYPER, optimizer, SGD(0.1), 3))
 
 
 def test_a_hypergradient_that_is_not_finite() -> None:

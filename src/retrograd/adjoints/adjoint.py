@@ -38,16 +38,34 @@ class Dynamics(ABC):
         steps: how many steps.
         arithmetic: "lattice" or "floats": what its states are made of.
         obstacle: why `retreat` is impossible, as the end of a sentence, or None.
-        recording: while True, `advance` keeps on the tape what `retreat` needs.
-        comparing: while True, what is evaluated again must have the bits that it had before. An
-            approximate sweep, which visits other states, sets it to False.
     """
 
     steps: int
     arithmetic: str
     obstacle: str | None = None
-    recording: bool = False
-    comparing: bool = True
+    _recording = False
+    _comparing = True
+
+    @property
+    def recording(self) -> bool:
+        """While True, `advance` keeps on the tape what `retreat` needs."""
+        return self._recording
+
+    @recording.setter
+    def recording(self, keep: bool) -> None:
+        self._recording = keep
+
+    @property
+    def comparing(self) -> bool:
+        """While True, what is evaluated again must have the bits that it had before.
+
+        An approximate sweep, which visits other states, sets it to False.
+        """
+        return self._comparing
+
+    @comparing.setter
+    def comparing(self, compare: bool) -> None:
+        self._comparing = compare
 
     @abstractmethod
     def advance(self, t: int) -> None:

@@ -3,7 +3,7 @@
 After B' = (B*d + (c mod d)) div n, digits B <= U give B' <= ((U + 1)*d - 1) div n. Because the
 bound never looks at the data, every element of a leaf can spill in the same step. One bound serves
 a leaf: with a factor per element it follows the element that can grow most. As d > n, the bound
-grows strictly, so `shrink` returns exactly to the bound before.
+grows strictly, so `shrink` returns exactly to the bound before. By 1/1 it stays where it is.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def grow(bounds: Integers, numerator: Integers, denominator: Integers, layout: L
     Args:
         bounds: (L,) int64, below 2**32.
         numerator: int64, shape () or (1,), (L,) or (N,).
-        denominator: int64, of the same shape, larger than the numerator and at most 2**16.
+        denominator: int64, of the same shape, larger than the numerator or 1/1, at most 2**16.
         layout: the layout of the flat vectors.
 
     Returns:

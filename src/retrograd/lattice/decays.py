@@ -238,7 +238,7 @@ class Decays:
 
     @property
     def nbytes(self) -> int:
-        """The bytes that the way back needs."""
+        """The bytes that the way back needs, but for the scales of the last 64 stretches."""
         return self.buffer.nbytes + self._anchors.nbytes
 
     def is_empty(self) -> bool:

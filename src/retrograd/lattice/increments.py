@@ -121,7 +121,7 @@ class Increments:
             place = slice(first + span.start, first + span.stop)
             if not reach < BOUND:
                 self._refuse(source[span], times, product, step, place.start)
-            round_into(product, reach, radix, rounded, self._scratch)
+            round_into(product, reach, radix, rounded, self._scratch, loose=True)
             yield place, rounded, math.ceil(reach) + 1
 
     def _multiply(self, source: Floats, factor: float | Floats, out: Floats) -> float:

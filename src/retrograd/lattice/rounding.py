@@ -24,7 +24,13 @@ _NEXT = 2.0**LIMB
 
 
 def round_into(
-    x: Floats, reach: float, radix: int, out: Integers, scratch: Floats | None = None
+    x: Floats,
+    reach: float,
+    radix: int,
+    out: Integers,
+    scratch: Floats | None = None,
+    *,
+    loose: bool = False,
 ) -> None:
     """out = round(x * 2**radix), ties to even.
 
@@ -34,13 +40,16 @@ def round_into(
         radix: the binary digits after the point of the whole integer.
         out: (n,) or (words, n); overwritten. The first word of every result is below 2**62.
         scratch: (2, n) or longer, overwritten, for several words; by default fresh memory.
+        loose: leave limbs between -2**45 and 2**45, for a sum that carries anyway.
     """
     if out.ndim == 1:
         _round(x, reach, 2.0**radix, out)
-    else:
-        scale = 2.0 ** (radix - LIMB * (len(out) - 1))
-        scratch = np.empty((2, len(x))) if scratch is None else scratch[:, : len(x)]
-        _round_wide(x, reach, scale, out, *scratch)
+        return
+    scale = 2.0 ** (radix - LIMB * (len(out) - 1))
+    scratch = np.empty((2, len(x))) if scratch is None else scratch[:, : len(x)]
+    _round_wide(x, reach, scale, out, *scratch)
+    if not loose:
+        carry(out, scratch[0].view(np.int64))
 
 
 def _round(x: Floats, reach: float, scale: float, out: Integers) -> None:
@@ -60,20 +69,21 @@ def _round_wide(
     x: Floats, reach: float, scale: float, out: Integers, rest: Floats, rounded: Floats
 ) -> None:
     """Word by word: round to the nearest, and pass what is left, which is exact, to the next."""
-    np.multiply(x, scale, out=rest)
+    left = x if scale == 1 else np.multiply(x, scale, out=rest)
     for k, word in enumerate(out):
         if k > 0:
-            np.subtract(rest, rounded, out=rest)
-            np.multiply(rest, _NEXT, out=rest)
+            np.subtract(left, rounded, out=rest)
+            left = np.multiply(rest, _NEXT, out=rest)
+        last = k == len(out) - 1
         if k > 0 or reach * scale < _LIMIT:
             floats = word.view(np.float64)
-            np.add(rest, _ROUNDER, out=floats)
-            np.subtract(floats, _ROUNDER, out=rounded)
+            np.add(left, _ROUNDER, out=floats)
+            if not last:
+                np.subtract(floats, _ROUNDER, out=rounded)
             np.subtract(word, _ROUNDER_BITS, out=word)
         else:
-            np.rint(rest, out=rounded)
+            np.rint(left, out=rounded)
             np.copyto(word, rounded, casting="unsafe")
-    carry(out, rest.view(np.int64))
 
 
 def sum_words(integers: Integers, radix: int, out: Floats, scratch: Floats) -> None:

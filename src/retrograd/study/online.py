@@ -13,21 +13,22 @@ from typing import Any
 import numpy as np
 
 from retrograd.autodiff import grad, tree, value_and_grad, value_of
+from retrograd.backends import NumpyBackend
 from retrograd.errors import ArgumentError, NonFiniteError
-from retrograd.lattice import Layout
 from retrograd.optimizers import Optimizer
 from retrograd.study.descent import moves
+from retrograd.training.arguments import check_run, check_steps, layout_of, tables_of
 
 __all__ = ["OnlineStep", "descend_online"]
 
 
 @dataclass(frozen=True)
 class OnlineStep:
-    """One elementary step, and the hyper-step after it.
+    """One elementary step, and the hypergradient that the hyper-step after it follows.
 
     Attributes:
         index: the number of the step, from 0.
-        w: the weights after the step.
+        w: the weights after the step: those that training would return.
         hyper: the hyperparameters that the step was taken with.
         value: the validation loss after the step.
         hypergradient: of `value` through this one step, shaped like `hyper`.
@@ -51,22 +52,27 @@ def descend_online(
 ) -> Iterator[OnlineStep]:
     """Train, and move the hyperparameters after every step: T1-T2.
 
+    Training runs in float64, without the lattice, for nothing is run backwards.
+
     Args:
         loss: `loss(w, hyper, step)`, as in `retrograd.train`.
-        validation_loss: `validation_loss(w, step)`, a real number.
+        validation_loss: `validation_loss(w, step)`, a real number. It is differentiated once a
+            step: a mini-batch, chosen by `step`, keeps that as cheap as the step.
         w0: initial weights: a container of float arrays.
         hyper: where the hyperparameters start: a container of float arrays.
-        optimizer: makes the optimizer from the hyperparameters, with single numbers: for instance
-            `lambda hyper: Momentum(np.exp(hyper["log_rate"]), 0.9)`.
-        meta_optimizer: moves the hyperparameters.
+        optimizer: makes the optimizer from the hyperparameters, for instance
+            `lambda hyper: Momentum(per_leaf(np.exp(hyper["log_rates"])), 0.9)`.
+        meta_optimizer: moves the hyperparameters; its own are single numbers.
         steps: how many steps, at least 1.
 
     Yields:
         Each step when it is done. The hyperparameters of the last one have not moved after it.
 
     Raises:
-        ArgumentError: `steps` is no whole number of at least 1, or a container is empty.
-        NonFiniteError: a hypergradient is NaN or infinite.
+        ArgumentError: `steps` is no whole number of at least 1, a container is empty or not of
+            floats, `optimizer` makes no optimizer, or a hyperparameter has left its domain. A
+            logarithm, as above, cannot leave it.
+        NonFiniteError: a validation loss or a hypergradient is NaN or infinite.
 
     Example:
         >>> from retrograd.optimizers import SGD
@@ -82,54 +88,88 @@ def descend_online(
         Luketina, Berglund, Greff & Raiko, "Scalable Gradient-Based Tuning of Continuous
         Regularization Hyperparameters", ICML 2016.
     """
-    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
-        raise ArgumentError(f"steps: {steps!r} was given; give a whole number of at least 1")
-    training = _Elementary(loss, w0)
+    training = _Elementary(loss, validation_loss, w0, optimizer, steps)
     outer = moves(meta_optimizer, hyper)
     hyper = next(outer)
     for t in range(steps):
-
-        def validated(hyper: Any, t: int = t) -> tuple[Any, Any]:
-            after = training.after(optimizer(hyper), hyper, t)
-            w = training.weights(after)
-            return validation_loss(w, t), after
-
-        (value, after), hypergradient = value_and_grad(validated, has_aux=True)(hyper)
-        slots = {name: value_of(slot) for name, slot in after.items()}
-        if not all(np.isfinite(leaf).all() for leaf in tree.leaves(hypergradient)):
-            raise NonFiniteError(
-                f"the hypergradient of step {t} is not finite; lower the rate or the meta-rate"
-            )
-        training.slots = slots
-        yield OnlineStep(t, training.weights(slots), hyper, float(value), hypergradient)
+        (value, after), hypergradient = value_and_grad(training.validated, has_aux=True)(hyper, t)
+        _check_finite(float(value), hypergradient, t)
+        training.slots = {name: value_of(slot) for name, slot in after.items()}
+        yield OnlineStep(t, training.trained(), hyper, float(value), hypergradient)
         hyper = outer.send(hypergradient)
 
 
+def _check_finite(value: float, hypergradient: Any, t: int) -> None:
+    wrong = "" if np.isfinite(value) else "validation loss"
+    if not all(np.isfinite(leaf).all() for leaf in tree.leaves(hypergradient)):
+        wrong = wrong or "hypergradient"
+    if wrong:
+        raise NonFiniteError(
+            f"the {wrong} of step {t} is not finite; lower the rate or the meta-rate"
+        )
+
+
 class _Elementary:
-    """The training: its slots as flat vectors, and one step of it."""
+    """The training: its slots as flat vectors, and one step of it.
 
-    def __init__(self, loss: Callable[..., Any], w0: Any) -> None:
+    Attributes:
+        slots: those before the step at hand; none before the first one.
+    """
+
+    def __init__(
+        self,
+        loss: Callable[[Any, Any, int], Any],
+        validation_loss: Callable[[Any, int], Any],
+        w0: Any,
+        optimizer: Callable[[Any], Optimizer],
+        steps: int,
+    ) -> None:
+        check_steps(steps)
+        if not callable(optimizer):
+            raise ArgumentError(
+                f"optimizer: {optimizer!r:.60} was given; give a function that makes it from the "
+                "hyperparameters, such as lambda hyper: Momentum(hyper, 0.9)"
+            )
+        self.loss, self.validation_loss, self.steps = loss, validation_loss, steps
+        self.optimizer = optimizer
         leaves, self.structure = tree.flatten(w0)
-        if not leaves:
-            raise ArgumentError("w0: it holds no array; give the weights to train")
-        self.loss = loss
-        self.layout = Layout([np.shape(leaf) for leaf in leaves])
+        self.layout = layout_of(leaves, tree.names(w0))
         self.start = self.layout.join([np.asarray(leaf, float) for leaf in leaves])
-        self.slots: Mapping[str, Any] | None = None
+        self.slots: Mapping[str, Any] = {}
+        self.result = ""
 
-    def weights(self, slots: Mapping[str, Any]) -> Any:
-        """The position of some slots, as a container."""
-        flat = slots["weights"]
-        parts = [
-            flat[span].reshape(shape)
-            for span, shape in zip(self.layout.leaves, self.layout.shapes, strict=True)
-        ]
-        return tree.unflatten(self.structure, parts)
+    def validated(self, hyper: Any, t: int) -> tuple[Any, dict[str, Any]]:
+        """The validation loss after step t, and the slots there."""
+        optimizer = self.optimizer(hyper)
+        check_run(self.loss, optimizer, self.steps)
+        after = self._after(optimizer, hyper, t)
+        self.result = optimizer.program.result
+        return self.validation_loss(self._tree(after[self.result]), t), after
 
-    def after(self, optimizer: Optimizer, hyper: Any, t: int) -> dict[str, Any]:
+    def trained(self) -> Any:
+        """The weights that training would return now."""
+        return self._tree(np.array(self.slots[self.result]))
+
+    def _after(self, optimizer: Optimizer, hyper: Any, t: int) -> dict[str, Any]:
         """The slots after step t, as a function of the hyperparameters."""
-        slots = optimizer.start(self.start) if self.slots is None else self.slots
-        gradient = grad(self.loss)(self.weights(slots), hyper, t)
+        slots = self.slots or optimizer.start(self.start)
+        gradient = grad(self.loss)(self._tree(slots["weights"]), hyper, t)
         flat = np.concatenate([np.reshape(leaf, -1) for leaf in tree.leaves(gradient)])
-        given = {"root": np.sqrt, "xp": np, "layout": self.layout}
-        return optimizer.update(slots, flat, optimizer.hyperparameters(), t, given)
+        given = {"root": NumpyBackend.root, "xp": np, "layout": self.layout}
+        return optimizer.update(slots, flat, self._row(optimizer, t), t, given)
+
+    def _row(self, optimizer: Optimizer, t: int) -> dict[str, Any]:
+        """The optimizer's hyperparameters of step t, each a number or one for each element."""
+        tables = tables_of(optimizer, self.layout, self.structure, self.steps, NumpyBackend())
+        rows = {name: table[t if len(table) > 1 else 0] for name, table in tables.items()}
+        return {name: self._spread(row) for name, row in rows.items()}
+
+    def _spread(self, row: Any) -> Any:
+        if len(row) == 1:
+            return row[0]
+        return row if len(row) == self.layout.size else np.repeat(row, self.layout.sizes)
+
+    def _tree(self, flat: Any) -> Any:
+        """A flat vector in the weights' container."""
+        spans = zip(self.layout.leaves, self.layout.shapes, strict=True)
+        return tree.unflatten(self.structure, [flat[span].reshape(shape) for span, shape in spans])

@@ -59,7 +59,7 @@ class Row:
 
     def _pieces(self, block: Block) -> Iterator[tuple[slice, Any]]:
         """The spans of a block, each with its value, or with a vector of them."""
-        if isinstance(self.spread, float):
+        if not isinstance(self.spread, np.ndarray):
             yield block.span, self.spread
         elif self._by_leaf and len(block.pieces) < _MANY:
             for span, leaf in block.pieces:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -117,6 +119,39 @@ def iterate(
     return backend.unflatten(structure, last)
 
 
+@dataclass(frozen=True)
+class _Derivative:
+    """The derivative of one step, ready to be pulled.
+
+    Attributes:
+        before: the leaves of the state before the step.
+        pullback: from the adjoint of the next state to those of state and parameters.
+        nbytes: the bytes of both, as measured at the first step that was kept.
+    """
+
+    before: list[NDArray[Any]]
+    pullback: Callable[[Any], Any]
+    nbytes: int
+
+
+class _Traced:
+    """The bytes that Python holds at the end of a block, and did not at its start."""
+
+    nbytes = 0
+
+    def __enter__(self) -> _Traced:
+        self._mine = not tracemalloc.is_tracing()
+        if self._mine:
+            tracemalloc.start()
+        self._before = tracemalloc.get_traced_memory()[0]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.nbytes = max(tracemalloc.get_traced_memory()[0] - self._before, 0)
+        if self._mine:
+            tracemalloc.stop()
+
+
 class Iteration(Trajectory):
     """The dynamics of a map on containers of float arrays.
 
@@ -155,6 +190,9 @@ class Iteration(Trajectory):
         self.steps = steps
         self.differentiated = differentiated
         self.checked = False
+        self.keeping = False
+        self.kept: _Derivative | None = None
+        self._derivative_nbytes: int | None = None
 
     def start(self, inputs: Sequence[Any]) -> None:
         count = len(self.names)
@@ -171,6 +209,9 @@ class Iteration(Trajectory):
         return tuple(self.leaves)
 
     def advance(self, t: int) -> None:
+        if self.keeping:
+            self._advance_keeping(t)
+            return
         leaves = self._checked(self.step(self._x(self.leaves), self.params, t), t)
         if t == 0 and self.differentiated and not self.checked:
             self._preflight(leaves)
@@ -178,21 +219,50 @@ class Iteration(Trajectory):
         self.leaves = leaves
         self.meet(t + 1)
 
-    def pull(self, t: int) -> None:
-        active = [self.param_leaves[i] for i in self.active]
+    def _advance_keeping(self, t: int) -> None:
+        """Take a step and keep its derivative with respect to all that can be asked for."""
+        before, every = self.leaves, range(len(self.param_leaves))
+        if self._derivative_nbytes is None:
+            with _Traced() as traced:
+                after, pullback = self._linearized(t, every)
+            self._derivative_nbytes = traced.nbytes
+        else:
+            after, pullback = self._linearized(t, every)
+        self.leaves = self._checked(self._x(after), t)
+        self.meet(t + 1)
+        nbytes = self._derivative_nbytes + sum(leaf.nbytes for leaf in before)
+        self.kept = _Derivative(before, pullback, nbytes)
 
-        def taken(leaves: Any, active: Any) -> Any:
+    def pull_kept(self, kept: _Derivative) -> None:
+        """Carry the adjoint back by a derivative that was kept, to the state it was taken at."""
+        self.leaves = kept.before
+        bars, param_bars = kept.pullback(self.bars)
+        self._carry(bars, [param_bars[i] for i in self.active])
+
+    def pull(self, t: int) -> None:
+        after, pullback = self._linearized(t, self.active)
+        self.meet(t + 1, checksum(*map(np.asarray, after)))
+        self._carry(*pullback(self.bars))
+
+    def _linearized(self, t: int, active: Sequence[int]) -> tuple[list[Any], Any]:
+        """The next state, and the pullback of step t to the state and to the active parameters."""
+
+        def taken(leaves: Any, values: Any) -> Any:
             given = list(self.param_leaves)
-            for i, value in zip(self.active, active, strict=True):
+            for i, value in zip(active, values, strict=True):
                 given[i] = value
             params = self.backend.unflatten(self.param_structure, given)
             return self.backend.flatten(self.step(self._x(leaves), params, t))[0]
 
-        after, pullback = self.backend.vjp(taken, self.leaves, active)
+        values = [self.param_leaves[i] for i in active]
+        after, pullback = self.backend.vjp(taken, self.leaves, values)
         self._refuse_traced(after)
-        self.meet(t + 1, checksum(*map(np.asarray, after)))
-        self.bars, param_bars = pullback(self.bars)
-        self._refuse_traced([*self.bars, *param_bars])
+        return after, pullback
+
+    def _carry(self, bars: Any, param_bars: Sequence[Any]) -> None:
+        """Take over the adjoint of the state, and add those of the parameters."""
+        self._refuse_traced([*bars, *param_bars])
+        self.bars = bars
         self.param_bars = [
             bar if old is None else old + bar
             for old, bar in zip(self.param_bars, param_bars, strict=True)

@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 
 from retrograd.adjoints import Adjoint, Snapshot
-from retrograd.errors import ArgumentError, LatticeOverflowError, NonFiniteError, ReversalError
+from retrograd.errors import (
+    ArgumentError,
+    LatticeOverflowError,
+    NonFiniteError,
+    RetrogradError,
+    ReversalError,
+)
 from retrograd.training.diagnostics import Certificate, Diagnostics
 from retrograd.training.inquiry import INPUTS_CHANGED, Inquiry
 from retrograd.training.progress import Progress
@@ -215,7 +221,7 @@ class Run:
         try:
             if not self.memory.repair(high) or self.trajectory.fingerprint() != self.marks[high]:
                 return False
-        except ReversalError:
+        except (RetrogradError, LookupError):  # the first error tells more
             return False
         self.trajectory.import_adjoint(saved)
         del self.norms[self.steps - high + 1 :]

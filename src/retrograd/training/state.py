@@ -292,7 +292,7 @@ class State:
 
     def _sliced(self, columns: Floats, first: int, source: Floats) -> float | Floats:
         spread = self._spread(columns)
-        return spread if isinstance(spread, float) else spread[first : first + len(source)]
+        return spread[first : first + len(source)] if isinstance(spread, np.ndarray) else spread
 
     def _rounded(self, slot: str, numbers: Floats, step: int) -> Integers:
         """Numbers in units of the slot's integers, rounded to the lattice."""

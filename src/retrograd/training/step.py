@@ -130,7 +130,8 @@ class Step:
                 self.state.add(slot, source, self._factor(statement).values, self.index)
             elif isinstance(statement, Add):
                 for block in self._blocks(statement):
-                    self.state.add(slot, self._increment(statement, block), _ONE, self.index, block.start)
+                    rise = self._increment(statement, block)
+                    self.state.add(slot, rise, _ONE, self.index, block.start)
             else:
                 self.state.raise_to(slot, self._increment(statement, self._whole), self.index)
 

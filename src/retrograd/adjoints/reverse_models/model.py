@@ -71,13 +71,13 @@ class Predictor(ABC):
                 to the same guesses, bit for bit.
         """
 
-    def learn(self, now: Snapshot, later: Sequence[Snapshot]) -> None:  # noqa: B027 (few models need it)
+    def learn(self, now: Snapshot, later: Sequence[Snapshot]) -> None:
         """Take in the pair of x_t and the states after it."""
 
-    def unlearn(self, now: Snapshot, later: Sequence[Snapshot]) -> None:  # noqa: B027 (few models need it)
+    def unlearn(self, now: Snapshot, later: Sequence[Snapshot]) -> None:
         """Undo the last `learn`, given the same pair."""
 
-    def finish(self) -> None:  # noqa: B027 (few models need it)
+    def finish(self) -> None:
         """The forward run has ended."""
 
     @property
@@ -93,7 +93,7 @@ class Predictor(ABC):
         """What has been learned, as named arrays."""
         return {}
 
-    def load(self, arrays: Snapshot) -> None:  # noqa: B027 (few models need it)
+    def load(self, arrays: Snapshot) -> None:
         """Put in place what `export` gave."""
 
 
