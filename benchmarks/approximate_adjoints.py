@@ -194,17 +194,14 @@ def cell(found: Floats, exact: Floats) -> str:
     if np.isnan(angle):
         return "none"
     error = float(np.linalg.norm(found - exact) / np.linalg.norm(exact))
-    return f"{angle:.3f}, {percent(error)}".replace("-0.000", "0.000").replace("-", "−")
+    return f"{angle:.3f}, {amount(error)}".replace("-", "−")
 
 
-def percent(error: float) -> str:
-    """A relative error, with two digits."""
+def amount(error: float) -> str:
+    """A relative error: in percent, or as a power of ten where it is rounding."""
     if error == 0:
         return "0"
-    if error < 1e-4:
-        mantissa, power = f"{error:.0e}".split("e")
-        return f"{mantissa}·10^{int(power)}".replace("^-", "^−")
-    return f"{float(f'{100 * error:.2g}'):,g}%"
+    return f"{error:.0e}" if error < 1e-4 else f"{float(f'{100 * error:.2g}'):,g}%"
 
 
 def table(found: dict[str, Found], ratios: dict[str, float]) -> str:
@@ -224,31 +221,44 @@ def draw(panels: Sequence[tuple[float, dict[str, Found]]], path: Path) -> None:
     from matplotlib.figure import Figure
 
     mpl.rcParams["svg.hashsalt"] = "retrograd"
-    figure = Figure(figsize=(8.5, 3.6), layout="constrained")
-    for axes, (log_rate, found) in zip(figure.subplots(1, len(panels)), panels, strict=True):
-        for name, (colour, style) in LINES.items():
-            if name in found:
-                slope = found[name].gradient["log_rates"].sum(axis=1)
-                label = name.strip("`")
-                axes.plot(range(len(slope)), slope, style, color=colour, label=label, lw=1.6)
-        exact = next(iter(found.values())).gradient["log_rates"].sum(axis=1)
-        reach = 1.6 * float(np.abs(exact).max())
-        axes.set_yscale("symlog", linthresh=reach)
+    figure = Figure(figsize=(8.5, 3.4), layout="constrained")
+    for axes, (log_rate, found) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+    ):
+        slopes = {name: by_step(found[name]) for name in LINES if name in found}
+        for name, slope in slopes.items():
+            style = LINES[name]
+            axes.plot(range(len(slope)), slope, label=name.strip("`"), **style)
+        scale(axes, list(slopes.values()))
         axes.axhline(0, color="#bbbbbb", lw=0.8, zorder=0)
-        axes.set_title(f"rates of e^{log_rate:g}", fontsize=10)
+        axes.set_title(f"rates of $e^{{{log_rate:g}}}$", fontsize=10)
         axes.set_xlabel("training step")
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel("derivative of the final loss\nby the log rate of the step")
     figure.axes[-1].legend(frameon=False, fontsize=8)
-    figure.savefig(path, metadata={"Date": None})
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
-LINES = {
-    "`Reversible()`": ("#222222", "-"),
-    "`StraightLine()`": ("#c2410c", "-"),
-    "`Truncated(steps=50)`": ("#2563eb", "--"),
-    "`Truncated(steps=10)`": ("#0d9488", "--"),
-    "T1–T2, judged on all images": ("#9333ea", "-"),
+def by_step(found: Found) -> Floats:
+    """The derivative by the log rate of each step, which all groups have in common."""
+    return found.gradient["log_rates"].sum(axis=1)
+
+
+def scale(axes: Any, slopes: Sequence[Floats]) -> None:
+    """A logarithmic scale outside of the exact gradient's range, where another one is far out."""
+    exact, *others = (float(np.abs(slope).max()) for slope in slopes)
+    if max(others) > 3 * exact:
+        axes.set_yscale("symlog", linthresh=10 ** np.ceil(np.log10(exact)))
+    else:
+        axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useMathText=True)
+
+
+LINES: dict[str, dict[str, Any]] = {
+    "`Reversible()`": {"color": "#222222", "lw": 2.2},
+    "`StraightLine()`": {"color": "#c2410c", "lw": 1.5},
+    "`Truncated(steps=50)`": {"color": "#2563eb", "lw": 1.5, "ls": "--"},
+    "`Truncated(steps=10)`": {"color": "#0d9488", "lw": 1.5, "ls": "--"},
+    "T1–T2, judged on all images": {"color": "#9333ea", "lw": 1.5},
 }
 
 

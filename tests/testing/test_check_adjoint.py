@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 
-from retrograd.adjoints import Adjoint, Dynamics, Memory, Snapshot, Stored
+from retrograd.adjoints import Adjoint, Dynamics, Memory, Snapshot
 from retrograd.errors import NotReversibleError
 from retrograd.testing import check_adjoint
 
@@ -94,15 +93,6 @@ class Nameless(Right):
         return "an adjoint"
 
 
-class Unwatched(Stored):
-    """It says that it goes back by retreating alone, so that fewer states are compared."""
-
-    def memory(self, dynamics: Dynamics) -> Memory:
-        memory = Kept(dynamics)
-        memory.retreats = True
-        return memory
-
-
 class Approximate(Right):
     """Not exact, and it says so."""
 
@@ -137,27 +127,3 @@ def test_a_right_one_passes() -> None:
 def test_wrong_ones_do_not(kind: Any, complaint: str) -> None:
     with pytest.raises(AssertionError, match=complaint):
         check_adjoint(kind())
-
-
-def test_one_that_hides_what_has_changed() -> None:
-    """Every state that it goes to is another one, from then on."""
-
-    class Hiding(Right):
-        class kind(Kept):  # noqa: N801
-            returns = True
-            retreats = True
-
-            def back(self, t: int) -> None:
-                kept = self.states.pop()
-                self.dynamics.restore(kept)
-                self.dynamics.pull(t)
-                self.dynamics.restore(kept)
-
-    class Damaging(Hiding):
-        def memory(self, dynamics: Any) -> Memory:
-            memory = super().memory(dynamics)
-            memory.fingerprint_of = np.ones(1)  # type: ignore[attr-defined]
-            return memory
-
-    with pytest.raises(AssertionError, match=r"not noticed|it failed"):
-        check_adjoint(Damaging())

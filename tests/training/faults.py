@@ -270,6 +270,39 @@ def every_fault(run: Run) -> Iterator[tuple[str, Fault]]:
     yield "number of steps", in_number_of_steps
 
 
+def in_floats(name: str, moment: Moment) -> Fault:
+    """A bit of a slot of training in floats."""
+    return lambda run, backend, rng: moment.hook(run, lambda: flip(training(run).slots[name], rng))
+
+
+def in_code(moment: Moment) -> Fault:
+    """A bit of the entropy-coded states."""
+
+    def strike(run: Run, rng: np.random.Generator) -> None:
+        memory: Any = run.memory
+        words = np.array(memory.segment.pile.export())
+        if words.size:
+            flip(words, rng)
+            memory.segment.pile.load(words)
+
+    return lambda run, backend, rng: moment.hook(run, lambda: strike(run, rng))
+
+
+def every_fault_in_floats(run: Run) -> Iterator[tuple[str, Fault]]:
+    """A fault at every place and every moment of a run in floats that codes its states."""
+    for moment in moments("pull", run.steps):
+        for slot in training(run).slots:
+            yield f"slot {slot!r} {moment}", in_floats(slot, moment)
+        for name in training(run).tables:
+            yield f"{name!r} {moment}", in_table(name, moment)
+        yield f"hyper {moment}", in_hyper(moment)
+        if moment.method == "pull":
+            yield f"code {moment}", in_code(moment)
+    for call in range(2 * run.steps + 1):
+        yield f"batch of evaluation {call}", in_batch(call)
+        yield f"gradient of evaluation {call}", in_gradient(call)
+
+
 def reference(optimizer: Optimizer, adjoint: Adjoint, steps: int, seed: int) -> tuple[Run, Any]:
     """A run without a fault, after its sweep, and what that found."""
     run, inputs, _ = quick_run(optimizer, adjoint, steps, seed)

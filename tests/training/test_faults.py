@@ -7,18 +7,30 @@ and does not count.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from typing import Any
 
 import numpy as np
 import pytest
-from faults import MILD, consequence, every_fault, optimizer_of, reference
+from faults import (
+    MILD,
+    Moment,
+    consequence,
+    every_fault,
+    every_fault_in_floats,
+    flip,
+    optimizer_of,
+    reference,
+)
 from quick_problem import quick_run
 from runs import there_and_back
 
 import retrograd as rg
 from retrograd.adjoints import Adjoint, Checkpointed
+from retrograd.errors import ReversalError
 from retrograd.optimizers import OPTIMIZERS, WRAPPERS, Optimizer, RMSprop
+from retrograd.testing.trials import IterationTrial
 
 STEPS = 4
 LONG = 40
@@ -66,6 +78,48 @@ def test_one_fault_at_every_place_and_moment(optimizer: Optimizer, adjoint: Adjo
     assert not wrong
     assert seen["found"] + seen["repaired"] >= COUNTED * seen.total()
     assert run.memory.repairs or not seen["repaired"]
+
+
+@pytest.mark.parametrize("model", ["nothing", "optimizer's inverse"])
+@pytest.mark.parametrize("name", ["Momentum", "Adam", "SGD"])
+def test_one_fault_at_every_place_and_moment_in_floats(name: str, model: str) -> None:
+    pytest.importorskip("constriction")
+    from retrograd.adjoints.coded import Coded
+    from retrograd.adjoints.reverse_models.nothing import Nothing
+    from retrograd.adjoints.reverse_models.optimizer_inverse import OptimizerInverse
+
+    optimizer = optimizer_of(type(KINDS[name]), STEPS, MILD)
+    adjoint = Coded(Nothing() if model == "nothing" else OptimizerInverse())
+    run, right = reference(optimizer, adjoint, STEPS, 0)
+    for number, (place, fault) in enumerate(every_fault_in_floats(run)):
+        rng = np.random.default_rng(number)
+        became = consequence(fault, optimizer, adjoint, STEPS, 0, right, rng)
+        assert became != "wrong", place
+
+
+@pytest.mark.parametrize("adjoint", [rg.Stored(), Checkpointed(2), Checkpointed()], ids=repr)
+@pytest.mark.parametrize("method", ["advance", "pull"])
+@pytest.mark.parametrize("call", range(6))
+@pytest.mark.parametrize("what", ["state", "params", "result"])
+def test_one_fault_in_a_map_that_is_iterated(
+    adjoint: Adjoint, method: str, call: int, what: str
+) -> None:
+    trial = IterationTrial(6)
+    right = trial.swept(adjoint)[1]
+    for draw in range(4):
+        rng = np.random.default_rng([call, draw])
+        trial = IterationTrial(6)
+        run = trial.run(adjoint)
+        trajectory: Any = run.trajectory
+
+        def strike(trajectory: Any = trajectory, rng: np.random.Generator = rng) -> None:
+            arrays = trajectory.param_leaves if what == "params" else trajectory.leaves
+            flip(arrays[rng.integers(len(arrays))], rng)
+
+        Moment(method, call, after=what == "result").hook(run, strike)
+        with np.errstate(all="ignore"), contextlib.suppress(ReversalError):
+            found = trial.sweep(run, run.forward(*trial.inputs))
+            assert all(np.array_equal(a, b) for a, b in zip(found, right, strict=True))
 
 
 @pytest.mark.parametrize("name", KINDS)

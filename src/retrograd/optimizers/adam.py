@@ -40,11 +40,14 @@ def _pull_move(
     length, floor = _corrected(beta1, beta2, epsilon, step)
     deviation = root(second)
     part = bar / (deviation + floor)
-    by_rate = part * first * length
-    by_second = part * ans * -0.5
+    by_rate = part * first
+    by_rate *= length
+    by_second = part * ans
+    by_second *= -0.5
     part *= rate * length
-    # Where the second moment is zero, so is the first, and the limit is taken to be zero.
-    deviation[deviation == 0] = float("inf")
+    if not deviation.min() > 0:
+        # Where the second moment is zero, so is the first, and the limit is taken to be zero.
+        deviation[deviation == 0] = float("inf")
     by_second /= deviation
     return part, by_second, by_rate
 

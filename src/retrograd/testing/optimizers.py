@@ -135,11 +135,16 @@ def _check_differences(
 
 
 def _slope(trial: TrainingTrial, i: int, direction: NDArray[Any]) -> tuple[float, float]:
-    """The numerical derivative of the results, paired with their adjoints, and its error."""
+    """The numerical derivative of the results, paired with their adjoints, and its error.
+
+    At an end of the domain, where one cannot go to both sides, the error is infinite.
+    """
 
     def along(t: float) -> list[NDArray[Any]]:
         moved = list(trial.inputs)
         moved[i] = moved[i] + t * direction
+        if not trial.admits(moved):
+            return [np.array(np.nan)]
         results = trial.in_floats(moved)
         pairs = zip(results, cotangents(results), strict=True)
         return [np.array(sum(float(np.sum(a * b)) for a, b in pairs))]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from retrograd.adjoints import Adjoint
 from retrograd.autodiff import tree
 from retrograd.backends import NumpyBackend
+from retrograd.errors import ArgumentError
 from retrograd.optimizers import Optimizer
 from retrograd.training.diagnostics import Diagnostics
 from retrograd.training.in_floats import FloatTraining
@@ -94,6 +95,16 @@ class TrainingTrial(Trial):
     def run(self, adjoint: Adjoint) -> Run:
         kind = LatticeTraining if adjoint.arithmetic == "lattice" else FloatTraining
         return Run(kind(self.problem, differentiated=True), adjoint, Diagnostics())
+
+    def admits(self, inputs: Sequence[Array]) -> bool:
+        """Whether the hyperparameters among the inputs are in their domains."""
+        tables = inputs[len(inputs) - len(self.problem.tables) :]
+        try:
+            for name, values in zip(self.problem.tables, tables, strict=True):
+                self.problem.optimizer.check(name, values)
+        except ArgumentError:
+            return False
+        return True
 
     def in_floats(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
         """The trained weights, by ordinary arithmetic."""
