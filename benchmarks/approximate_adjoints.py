@@ -2,6 +2,7 @@
 
     python benchmarks/approximate_adjoints.py [--data mnist-10k] [--steps 100] [--log-rates -3 -1]
         [--rounds 3] [--figure docs/figures/approximate.svg]
+    python benchmarks/approximate_adjoints.py --meta-steps 20
 
 The problem is the learned schedule's: a network 784-50-50-50-10, batches of 200, momentum with a
 rate and a momentum for every step and group of parameters, a scale of the initial weights for every
@@ -15,6 +16,10 @@ T1-T2 is `retrograd.study.descend_online` with a rate and a momentum for every g
 move (the meta-rate is 0), so that its training is that of the others. The hypergradient of its step
 t is its answer for the rates and momenta of step t. It is judged, after every step, on all training
 images, or on a mini-batch of the size of the step's.
+
+With `--meta-steps` the outer loop follows each adjoint's gradient for so many meta-steps, as the
+command `retrograd learn schedule` does, from the experiment's own start; the table holds the loss
+on all training images after training.
 
 Time is that of the forward run and the sweep over that of one plain training in floats, medians
 over the rounds, in which all take turns; processor time, one BLAS thread. The loss on all training
@@ -42,7 +47,7 @@ from retrograd.data import load, minibatch
 from retrograd.experiments.learned_schedule import Problem
 from retrograd.experiments.network import cross_entropy, logits
 from retrograd.experiments.settings import ScheduleSettings
-from retrograd.study import descend_online
+from retrograd.study import descend, descend_online
 
 Floats = NDArray[np.float64]
 
@@ -74,22 +79,27 @@ class Found:
     nbytes: int
 
 
+def trained(
+    problem: Problem, hyper: Any, adjoint: Adjoint, seed: int, seen: rg.Diagnostics | None = None
+) -> Any:
+    """The weights after training."""
+    start, optimizer = problem.initial(hyper, seed), problem.optimizer(hyper)
+    given = problem.loss(seed), start, None, optimizer, problem.settings.steps
+    return rg.train(*given, adjoint=adjoint, diagnostics=seen, progress=False)
+
+
+def judged(problem: Problem, w: Any) -> Any:
+    """The loss on all training images."""
+    return cross_entropy(logits(w, problem.images("train")), problem.targets)
+
+
 def by_adjoint(problem: Problem, hyper: Any, adjoint: Adjoint) -> Found:
     """The hypergradient by one run and its sweep."""
     seen = rg.Diagnostics()
-
-    def trained(hyper: Any) -> Any:
-        start, optimizer = problem.initial(hyper, SEED), problem.optimizer(hyper)
-        given = problem.loss(SEED), start, None, optimizer, problem.settings.steps
-        return rg.train(*given, adjoint=adjoint, diagnostics=seen, progress=False)
-
-    def objective(w: Any) -> Any:
-        return cross_entropy(logits(w, problem.images("train")), problem.targets)
-
     started = process_time()
-    w, pullback = rg.vjp(trained, hyper)
+    w, pullback = rg.vjp(lambda hyper: trained(problem, hyper, adjoint, SEED, seen), hyper)
     forward = process_time() - started
-    slope = rg.grad(objective)(w)
+    slope = rg.grad(lambda w: judged(problem, w))(w)
     started = process_time()
     (gradient,) = pullback(slope)
     seconds = forward + process_time() - started
@@ -104,7 +114,7 @@ def online(problem: Problem, hyper: Any, batch: int | None) -> Found:
 
     def validation_loss(w: Any, step: int) -> Any:
         if batch is None:
-            return cross_entropy(logits(w, images), targets)
+            return judged(problem, w)
         chosen = minibatch(len(images), batch, step, SEED_OF_JUDGING)
         return cross_entropy(logits(w, images[chosen]), targets[chosen])
 
@@ -133,21 +143,23 @@ def online(problem: Problem, hyper: Any, batch: int | None) -> Found:
 
 def with_sums(gradient: dict[str, Floats]) -> dict[str, Floats]:
     """A gradient, with that of rates and momenta that all steps share."""
-    sums = {
-        f"shared {name}": gradient[name].sum(axis=0) for name in ("log_rates", "logit_momenta")
-    }
+    sums = {f"shared {name}": gradient[name].sum(axis=0) for name in ("log_rates", "logit_momenta")}
     return {**gradient, **sums}
+
+
+def approximate(steps: int) -> list[Adjoint]:
+    """The approximate adjoints."""
+    lengths = sorted({max(1, steps // 2), max(1, steps // 10), 1}, reverse=True)
+    return [rg.StraightLine(), *[rg.Truncated(k) for k in lengths]]
 
 
 def methods(steps: int) -> dict[str, Callable[[Problem, Any], Found]]:
     """What is compared, by name; the exact gradient first."""
-    lengths = sorted({max(1, steps // 2), max(1, steps // 10), 1}, reverse=True)
     adjoints = [
         rg.Reversible(),
         rg.Checkpointed(),
         rg.Coded(OptimizerInverse()),
-        rg.StraightLine(),
-        *[rg.Truncated(k) for k in lengths],
+        *approximate(steps),
     ]
 
     def strategy(adjoint: Adjoint) -> Callable[[Problem, Any], Found]:
@@ -215,6 +227,28 @@ def table(found: dict[str, Found], ratios: dict[str, float]) -> str:
     return "\n".join(rows)
 
 
+def learned(problem: Problem, adjoint: Adjoint, meta_steps: int) -> list[float]:
+    """The training loss after training, before each meta-step and after the last."""
+    settings = problem.settings
+
+    def objective(hyper: Any, meta_step: int) -> tuple[Any, None]:
+        w = trained(problem, hyper, adjoint, settings.seed + meta_step)
+        return judged(problem, w), None
+
+    beta1, beta2 = settings.meta_betas
+    meta_optimizer = rg.Adam(settings.meta_rate, beta1, beta2)
+    path = descend(objective, problem.start(), meta_optimizer, meta_steps)
+    return [meta.value for meta in path]
+
+
+def print_learned(problem: Problem, meta_steps: int) -> None:
+    """The table of what is learned with each adjoint's gradient."""
+    print("| gradient by | training loss before | after |\n|---|---|---|")
+    for adjoint in (rg.Reversible(), *approximate(problem.settings.steps)):
+        losses = learned(problem, adjoint, meta_steps)
+        print(f"| `{adjoint!r}` | {losses[0]:.3f} | {losses[-1]:.3f} |", flush=True)
+
+
 def draw(panels: Sequence[tuple[float, dict[str, Found]]], path: Path) -> None:
     """Draw the rates' gradient, step by step and summed over the groups, for each starting rate."""
     import matplotlib as mpl
@@ -269,11 +303,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--log-rates", type=float, nargs="+", default=[-3.0, -1.0])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--meta-steps", type=int, help="learn with each gradient instead")
     parser.add_argument("--figure", type=Path, help="where the picture goes, as SVG")
     options = parser.parse_args()
     settings = ScheduleSettings(data=options.data, steps=options.steps)
     panels: list[tuple[float, dict[str, Found]]] = []
     with threadpool_limits(1):
+        if options.meta_steps is not None:
+            print_learned(Problem(settings, load(options.data)), options.meta_steps)
+            return
         for log_rate in options.log_rates:
             problem = Problem(replace(settings, log_rate=log_rate), load(options.data))
             found, ratios = measured(problem, options.rounds)

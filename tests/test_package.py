@@ -24,6 +24,7 @@ PUBLIC = [
     "CoupledDecay",
     "DecoupledDecay",
     "Diagnostics",
+    "HypergradientCheck",
     "Lion",
     "Momentum",
     "Muon",
@@ -38,6 +39,7 @@ PUBLIC = [
     "Stored",
     "StraightLine",
     "Truncated",
+    "check_hypergradient",
     "checkpoint",
     "compile",
     "custom_jvp",
@@ -75,7 +77,7 @@ def test_the_public_names_are_these():
 def test_every_public_name_is_documented_with_an_example(name):
     documentation = inspect.getdoc(getattr(retrograd, name)) or ""
     assert len(documentation.splitlines()[0]) > 10
-    if name not in ("tree", "schedules", "Certificate", "Reversible", "Stored"):
+    if name not in ("tree", "schedules", "Certificate", "HypergradientCheck", "Reversible", "Stored"):
         assert ">>>" in documentation
 
 

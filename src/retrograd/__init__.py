@@ -71,7 +71,16 @@ if TYPE_CHECKING:
         per_step,
         schedules,
     )
-    from retrograd.training import Certificate, Diagnostics, Saved, iterate, train, train_in_floats
+    from retrograd.training import (
+        Certificate,
+        Diagnostics,
+        HypergradientCheck,
+        Saved,
+        check_hypergradient,
+        iterate,
+        train,
+        train_in_floats,
+    )
     from retrograd.xla import compile
 
 # Loaded at first use, so that the command line's --help stays instant.
@@ -86,7 +95,10 @@ _HOMES = {
         "SGD Adam AdamW Adamax Averaged ClippedByNorm ClippedByValue CoupledDecay DecoupledDecay "
         "Lion Momentum Muon NAdam Nesterov Polyak RMSprop Signum per_leaf per_step schedules"
     ),
-    "retrograd.training": "Certificate Diagnostics Saved iterate train train_in_floats",
+    "retrograd.training": (
+        "Certificate Diagnostics HypergradientCheck Saved check_hypergradient iterate train "
+        "train_in_floats"
+    ),
     "retrograd.xla": "compile",
 }
 _MODULES = (
@@ -110,6 +122,7 @@ __all__ = [
     "CoupledDecay",
     "DecoupledDecay",
     "Diagnostics",
+    "HypergradientCheck",
     "Lion",
     "Momentum",
     "Muon",
@@ -123,6 +136,7 @@ __all__ = [
     "Stored",
     "StraightLine",
     "Truncated",
+    "check_hypergradient",
     "checkpoint",
     "compile",
     "custom_jvp",

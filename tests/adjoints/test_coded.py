@@ -251,7 +251,7 @@ def test_what_is_no_model_is_refused(model: Any) -> None:
 
 @pytest.mark.parametrize("checkpoints", [0, -2, 1.5, True, "10"])
 def test_what_is_no_number_of_steps_is_refused(checkpoints: Any) -> None:
-    with pytest.raises(ArgumentError, match=r"Coded: checkpoints is .*at least 1, or None"):
+    with pytest.raises(ArgumentError, match=r"Coded: checkpoints=.* was given; give .* at least 1"):
         Coded(checkpoints=checkpoints)
 
 

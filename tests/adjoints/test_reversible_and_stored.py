@@ -191,7 +191,7 @@ def test_an_obstacle_is_named(adjoint: Any) -> None:
 
 @pytest.mark.parametrize("checkpoints", [-1, 1.5, True, "4"])
 def test_checkpoints_must_be_a_count(checkpoints: Any) -> None:
-    with pytest.raises(ArgumentError, match=r"^checkpoints: .* give a whole number"):
+    with pytest.raises(ArgumentError, match=r"^Reversible: checkpoints=.* give a whole number"):
         Reversible(checkpoints=checkpoints)
 
 

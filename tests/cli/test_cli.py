@@ -85,6 +85,13 @@ def test_the_options_reach_the_experiment(experiment):
     assert Path("there/report.html").is_file()
 
 
+def test_the_adjoint_and_its_memory_reach_the_experiment(experiment):
+    words = ["learn", "schedule", *SMALL, "--adjoint", "auto", "--memory", "256 MiB"]
+    assert main(words) == 0
+    assert experiment.asked.adjoint == "auto"
+    assert experiment.asked.memory == "256 MiB"
+
+
 def test_the_defaults_are_those_of_the_settings(experiment):
     experiment.stop_after = 1
     main(["learn", "schedule"])
@@ -205,6 +212,13 @@ def test_a_report_is_drawn_again(tmp_path, capsys):
         (["learn", "schedule", "--rate", "1"], 2, "Unknown option: --rate"),
         (["learn", "schedule", "--steps", "many"], 2, "Invalid value for --steps"),
         (["learn", "schedule", "--adjoint", "magic"], 2, "reversible"),
+        (["learn", "schedule", "--adjoint", "truncated"], 2, "Invalid value"),
+        (["learn", "schedule", "--memory", "1 MiB"], 2, "--adjoint reversible keeps what it must"),
+        (
+            ["learn", "schedule", "--adjoint", "auto", "--memory", "much"],
+            2,
+            "Error: --memory is 'much': give an amount of memory, such as '256 MiB'.",
+        ),
         (["learn", "schedule", "--momentum", "1"], 2, "Error: --momentum is 1.0: give a number"),
         (["learn", "schedule", "--steps", "0"], 2, "--steps is 0: give a whole number"),
         (["learn", "schedule", "--layers", "5", "0"], 2, "--layers is 5 0: give at least one"),

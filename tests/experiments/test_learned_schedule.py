@@ -12,6 +12,7 @@ from retrograd.data import load
 from retrograd.errors import ArgumentError
 from retrograd.experiments.learned_schedule import Problem, learn_schedule
 from retrograd.experiments.settings import ScheduleSettings
+from retrograd.report import make_report
 from retrograd.study import read
 
 SMALL = ScheduleSettings(layers=(8,), steps=5, batch=20, meta_steps=3)
@@ -40,15 +41,38 @@ def test_the_record_holds_every_meta_step_and_the_result(tmp_path):
     assert record.settings["fan_in"] == [784, 784, 8, 8]
 
 
-def test_the_same_settings_give_the_same_numbers(tmp_path):
+ADJOINTS = {
+    "stored": (replace(SMALL, adjoint="stored"), "Stored()"),
+    "checkpointed": (replace(SMALL, adjoint="checkpointed"), "Checkpointed()"),
+    "few checkpoints": (
+        replace(SMALL, adjoint="checkpointed", memory="400 kB"),
+        "Checkpointed(memory='400 kB')",
+    ),
+    "auto with much": (replace(SMALL, adjoint="auto"), "Auto: Stored()"),
+    "auto with little": (replace(SMALL, adjoint="auto", memory="400 kB"), "Auto: Reversible()"),
+}
+
+
+@pytest.mark.parametrize(("settings", "meant"), ADJOINTS.values(), ids=ADJOINTS)
+def test_every_adjoint_learns_the_same_and_is_named(settings, meant, tmp_path):
     learn_schedule(SMALL, tmp_path / "a")
-    learn_schedule(replace(SMALL, adjoint="stored"), tmp_path / "b")
+    learn_schedule(settings, tmp_path / "b")
     one, two = read(tmp_path / "a"), read(tmp_path / "b")
     for i, (a, b) in enumerate(zip(one.entries, two.entries, strict=True)):
         assert a["train_loss"] == pytest.approx(b["train_loss"], rel=1e-12)
         np.testing.assert_allclose(
             one.arrays(i)["hyper/log_rates"], two.arrays(i)["hyper/log_rates"], rtol=1e-10
         )
+    assert [entry.get("adjoint") for entry in two.entries] == [meant] * 3 + [None]
+    assert one.summary["adjoint"] == "Reversible()"
+    assert two.summary["adjoint"] == meant
+    assert make_report(tmp_path / "b").read_text(encoding="utf-8").count(meant.split("(")[0]) >= 1
+
+
+def test_memory_that_holds_no_state_is_refused():
+    problem = Problem(replace(SMALL, adjoint="auto", memory="1 kB"), load("mnist-10k"))
+    with pytest.raises(ArgumentError, match=r"1,000 bytes"):
+        rg.grad(problem.objective, has_aux=True)(problem.start(), 0)
 
 
 def test_an_interrupt_leaves_the_completed_meta_steps(tmp_path):

@@ -6,12 +6,12 @@ import dataclasses
 import inspect
 import subprocess
 import sys
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from retrograd.errors import ArgumentError
-from retrograd.experiments.settings import ScheduleSettings
+from retrograd.experiments.settings import AdjointName, ScheduleSettings
 
 
 def test_the_defaults_make_sense():
@@ -38,7 +38,12 @@ def test_the_defaults_make_sense():
         ("meta_betas", (0.9, 1.0)),
         ("meta_betas", (-0.1, 0.9)),
         ("seed", -1),
-        ("adjoint", "checkpointed"),
+        ("adjoint", "truncated"),
+        ("adjoint", "Stored"),
+        ("memory", ""),
+        ("memory", "256"),
+        ("memory", "256 parsecs"),
+        ("memory", 256),
         ("log_rate", float("nan")),
         ("momentum", 0.0),
         ("momentum", 1.0),
@@ -52,6 +57,36 @@ def test_nonsense_is_refused_with_option_and_cure(name: str, value: Any):
     option = "--" + name.replace("_", "-")
     with pytest.raises(ArgumentError, match=rf"^{option} is .*: give .*\.$"):
         settings.validate()
+
+
+@pytest.mark.parametrize("adjoint", ["reversible", "stored"])
+def test_memory_is_refused_where_it_would_say_nothing(adjoint: Any):
+    settings = ScheduleSettings(adjoint=adjoint, memory="1 MiB")
+    cure = rf"^--memory is '1 MiB', but --adjoint {adjoint} .* give --adjoint auto or checkpointed"
+    with pytest.raises(ArgumentError, match=cure):
+        settings.validate()
+
+
+@pytest.mark.parametrize(
+    ("adjoint", "memory", "meant"),
+    [
+        ("reversible", None, "Reversible()"),
+        ("stored", None, "Stored()"),
+        ("checkpointed", None, "Checkpointed()"),
+        ("checkpointed", "1.5 MB", "Checkpointed(memory='1.5 MB')"),
+        ("auto", None, "Auto(memory='256 MiB', quiet=True)"),
+        ("auto", "20 KiB", "Auto(memory='20 KiB', quiet=True)"),
+    ],
+)
+def test_the_strategy_that_is_meant(adjoint: Any, memory: Any, meant: str):
+    settings = ScheduleSettings(adjoint=adjoint, memory=memory)
+    settings.validate()
+    assert repr(settings.strategy()) == meant
+
+
+def test_only_exact_strategies_are_offered():
+    for adjoint in get_args(AdjointName):
+        assert ScheduleSettings(adjoint=adjoint).strategy().exact
 
 
 def test_every_setting_is_checked_and_described():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retrograd.optimizers import Adam, Averaged, ClippedByNorm, CoupledDecay, RMSprop
+from retrograd.optimizers import Adam, Averaged, ClippedByNorm, CoupledDecay, Momentum, RMSprop
 from retrograd.testing import check_optimizer
 from retrograd.testing.optimizers import every_optimizer
 
@@ -14,7 +14,7 @@ OTHERS = {
         CoupledDecay(ClippedByNorm(Adam(0.05, epsilon=0.05), 0.5), 0.125), 0.5
     ),
     "averaged twice": Averaged(Averaged(Adam(0.05, epsilon=0.05), 0.5), 0.25),
-    "with a momentum of zero": every_optimizer()["Momentum"].__class__(0.1, 0.0),
+    "with a momentum of zero": Momentum(0.1, 0.0),
 }
 
 

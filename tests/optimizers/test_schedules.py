@@ -84,9 +84,9 @@ def test_the_hypergradient_reaches_a_warm_ups_length() -> None:
 @pytest.mark.parametrize(
     ("make", "pattern"),
     [
-        (lambda: constant(1.0, 0), r"constant: steps is 0; give the number of steps"),
-        (lambda: cosine(1.0, 2.5), r"cosine: steps is 2\.5"),
-        (lambda: cosine(1.0, True), r"cosine: steps is True"),
+        (lambda: constant(1.0, 0), r"constant: steps=0 was given; give a whole number"),
+        (lambda: cosine(1.0, 2.5), r"cosine: steps=2\.5"),
+        (lambda: cosine(1.0, True), r"cosine: steps=True"),
         (lambda: cosine(1.0, 4, warmup=4), r"cosine: a warm-up of 4 steps .* 4 steps; .*shorter"),
         (lambda: constant(1.0, 4, warmup=-1), r"constant: a warm-up of -1 steps.*one finite"),
         (lambda: constant(1.0, 4, warmup=np.nan), r"constant: a warm-up of nan"),

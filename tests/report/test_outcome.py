@@ -40,6 +40,13 @@ def test_a_step_that_was_not_recovered_is_not_called_recovered():
     assert ("Every step recovered bit for bit", "NO") in costs(inexact)
 
 
+def test_the_costs_say_how_the_states_came_back():
+    summary = summarize([{"hypergradient_norm": 1.0, "adjoint": "Auto: Stored()"}])
+    assert ("How it got the states back", "Auto: Stored()") in costs(summary)
+    del summary["adjoint"]  # as in the record of an older version
+    assert ("How it got the states back", "–") in costs(summary)
+
+
 def test_times_are_rounded_into_the_right_unit():
     said = [duration(s) for s in (0, 0.0999, 9.994, 9.996, 59.94, 59.96, 3599.6)]
     assert said == ["0 s", "99.90 ms", "9.99 s", "10.0 s", "59.9 s", "1 min 0 s", "1 h 0 min"]

@@ -261,6 +261,13 @@ def test_a_summary_compares_first_and_last_and_takes_medians():
     assert (summary["sweeps"], summary["meta_steps_done"], summary["exact"]) == (3, 3, True)
 
 
+def test_a_summary_names_every_adjoint_once():
+    adjoints = ["Auto: Stored()", "Auto: Stored()", "Auto: Reversible()"]
+    summary = summarize([sweep(adjoint=adjoint) for adjoint in adjoints])
+    assert summary["adjoint"] == "Auto: Stored(), Auto: Reversible()"
+    assert summarize([sweep()])["adjoint"] is None
+
+
 def test_one_inexact_sweep_makes_a_study_inexact():
     assert summarize([sweep(), sweep(exact=False), sweep()])["exact"] is False
 

@@ -149,9 +149,7 @@ def in_count(moment: Moment) -> Fault:
 
 def in_table(name: str, moment: Moment) -> Fault:
     """A bit of a hyperparameter of the optimizer."""
-    return lambda run, backend, rng: moment.hook(
-        run, lambda: flip(training(run).tables[name], rng)
-    )
+    return lambda run, backend, rng: moment.hook(run, lambda: flip(training(run).tables[name], rng))
 
 
 def in_hyper(moment: Moment) -> Fault:
@@ -195,9 +193,11 @@ def in_batch(call: int) -> Fault:
 
     def hook(run: Run, backend: WrittenOut, rng: np.random.Generator) -> None:
         calls = iter(range(10**6))
-        backend.before = lambda step: step ^ (  # type: ignore[method-assign]
-            1 << int(rng.integers(8)) if next(calls) == call else 0
-        )
+
+        def seen(step: int) -> int:
+            return step ^ (1 << int(rng.integers(8))) if next(calls) == call else step
+
+        backend.before = seen
 
     return hook
 
@@ -215,7 +215,7 @@ def in_gradient(call: int) -> Fault:
                 leaf[i] = np.nextafter(leaf[i], rng.choice([-np.inf, np.inf]))
             return leaves
 
-        backend.after = changed  # type: ignore[method-assign]
+        backend.after = changed
 
     return hook
 

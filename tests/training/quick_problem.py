@@ -28,7 +28,11 @@ def hyper(seed: int = 0) -> dict[str, Any]:
     return {"a": rng.uniform(0.5, 1.5, (2, 2)), "b": rng.uniform(0.5, 1.5, 1)}
 
 
-class WrittenOut(NumpyBackend):
+# Of any type, because its verbs are static, and those below are not.
+Base: Any = NumpyBackend
+
+
+class WrittenOut(Base):
     """The derivatives of the loss by formula.
 
     Attributes:

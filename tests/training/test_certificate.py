@@ -152,7 +152,7 @@ def test_an_error_names_step_leaf_bits_and_cause() -> None:
 
 def test_an_error_at_the_first_state_is_as_exact() -> None:
     text = message(Moment("retreat", STEPS - 1, after=True), "weights", rg.Reversible())
-    assert "at step 0 (its fingerprint differs; slot 'weights': 1 of 5 elements in ['b'], 1 bit" in text
+    assert "at step 0 (its fingerprint differs; slot 'weights': 1 of 5 elements in ['b'], 1" in text
     assert "the state at step 1 was right" in text
 
 

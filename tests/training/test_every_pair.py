@@ -1,4 +1,4 @@
-"""Every optimizer with every adjoint that admits it: one gradient, and the states that it came by."""
+"""Every optimizer with every adjoint that admits it: one gradient, and all states back."""
 
 from __future__ import annotations
 

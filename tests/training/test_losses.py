@@ -7,10 +7,10 @@ from typing import Any
 import numpy
 import numpy as np
 import pytest
+from small_problem import ADJOINTS
 
 import retrograd as rg
 import retrograd.numpy as rnp
-from small_problem import ADJOINTS
 from retrograd.data import minibatch
 
 adjoints = pytest.mark.parametrize("adjoint", ADJOINTS, ids=lambda kind: kind.__name__)

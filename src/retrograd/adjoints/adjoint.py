@@ -137,7 +137,7 @@ class Dynamics(ABC):
     def import_tape(self, arrays: Snapshot) -> None:
         """Put a saved tape in place."""
 
-    def fits(self, snapshot: Snapshot, mark: int, t: int) -> None:
+    def return_to(self, snapshot: Snapshot, mark: int, t: int) -> None:
         """Go to a state that was kept, if its fingerprint is still `mark`.
 
         Raises:

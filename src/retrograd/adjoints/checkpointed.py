@@ -16,6 +16,7 @@ from retrograd.adjoints.checkpoint_plan import (
     plan_for_slots,
 )
 from retrograd.adjoints.kept_state import Folder, InMemory, KeptState
+from retrograd.adjoints.named_arrays import joined, part_of, parted
 from retrograd.adjoints.schedule import (
     Action,
     Advance,
@@ -27,6 +28,7 @@ from retrograd.adjoints.schedule import (
     Save,
     resumed,
 )
+from retrograd.counts import check_count
 from retrograd.errors import ArgumentError, ReversalError
 
 __all__ = ["Checkpointed"]
@@ -79,9 +81,9 @@ class Checkpointed(Adjoint):
             raise ArgumentError(
                 f"Checkpointed: slots={slots!r} and memory={memory!r} were given; give one of them"
             )
-        _check_count("on_disk", on_disk, least=0)
+        check_count("on_disk", on_disk, 0, caller="Checkpointed")
         if slots is not None:
-            _check_count("slots", slots, least=0 if on_disk else 1)
+            check_count("slots", slots, 0 if on_disk else 1, caller="Checkpointed")
         if folder is not None and not on_disk:
             raise ArgumentError(
                 f"Checkpointed: folder={folder!r} was given, but no state is kept in files; give "
@@ -264,7 +266,7 @@ class _Checkpoints(Memory):
 
     def _fit(self, t: int) -> None:
         kept = self.held[t]
-        self.dynamics.fits(kept.read(), kept.mark, t)
+        self.dynamics.return_to(kept.read(), kept.mark, t)
 
     def _drop(self, t: int) -> None:
         kept = self.held.pop(t)
@@ -368,12 +370,9 @@ class _Checkpoints(Memory):
 
     def export(self) -> Snapshot:
         """The states that are kept. Kept derivatives are not: the sweep goes on without them."""
-        arrays = {
-            f"state/{t}/{name}": array
-            for t, kept in self.held.items()
-            for name, array in kept.read().items()
-        }
-        return arrays | {
+        states = joined({t: kept.read() for t, kept in self.held.items()})
+        return {
+            **joined({"state": states}),
             "marks": self.marks.copy(),
             "plan": self.plan.export(),
             "reached": np.array(self.reached),
@@ -385,23 +384,6 @@ class _Checkpoints(Memory):
         self.plan = Plan.load(arrays["plan"])
         self.marks = np.array(arrays["marks"])
         self._levels_on_disk = self.plan.levels_on_disk()
-        for t, state in _states(arrays).items():
-            self._put(t, state)
+        for t, state in parted(part_of(arrays, "state")).items():
+            self._put(int(t), state)
         self._resume(int(arrays["reached"]))
-
-
-def _states(arrays: Snapshot) -> dict[int, Snapshot]:
-    """The states among exported arrays, by step in ascending order."""
-    states: dict[int, Snapshot] = {}
-    for key, array in arrays.items():
-        if key.startswith("state/"):
-            _, t, name = key.split("/", 2)
-            states.setdefault(int(t), {})[name] = array
-    return dict(sorted(states.items()))
-
-
-def _check_count(name: str, given: int, least: int) -> None:
-    if not isinstance(given, int) or isinstance(given, bool) or given < least:
-        raise ArgumentError(
-            f"Checkpointed: {name}={given!r} was given; give a whole number of at least {least}"
-        )

@@ -8,9 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.adjoints.adjoint import Adjoint, Dynamics, Memory, Snapshot, bytes_of
+from retrograd.adjoints.named_arrays import (
+    Marked,
+    joined,
+    joined_states,
+    part_of,
+    parted,
+    parted_states,
+)
 from retrograd.adjoints.reverse_models.guesses import ArrayCode
 from retrograd.adjoints.reverse_models.model import Guess, Predictor, ReverseModel
 from retrograd.adjoints.reverse_models.nothing import Nothing
+from retrograd.counts import check_count
 from retrograd.errors import ArgumentError, ReversalError
 from retrograd.lattice.entropy import Pile
 
@@ -69,12 +78,8 @@ class Coded(Adjoint):
                 f"Coded: model is {model!r:.60}; give an instance of a reverse model, such as "
                 "Straight() or OptimizerInverse()"
             )
-        whole = isinstance(checkpoints, int | np.integer) and not isinstance(checkpoints, bool)
-        if checkpoints is not None and not (whole and checkpoints >= 1):
-            raise ArgumentError(
-                f"Coded: checkpoints is {checkpoints!r:.60}; give the number of steps between two "
-                "states that are kept whole, at least 1, or None"
-            )
+        if checkpoints is not None:
+            check_count("checkpoints", checkpoints, caller="Coded")
         self.model = model
         self.checkpoints = checkpoints
 
@@ -149,32 +154,32 @@ class _Segment:
 
     def export(self) -> Snapshot:
         """Everything, as named arrays."""
-        arrays: Snapshot = {
+        counts = {
+            f"{kind}/{name}": table.counts.copy()
+            for name, code in self.codes.items()
+            for kind, table in code.tables.items()
+        }
+        window = {
+            age: {name: x.copy() for name, x in state.items()}
+            for age, state in enumerate(self.window)
+        }
+        parts = {"counts": counts, "window": joined(window), "learned": self.predictor.export()}
+        return {
+            **joined(parts),
             "pile": self.pile.export(),
             "place": np.array([self.first, self.length], np.int64),
         }
-        for name, code in self.codes.items():
-            for kind, table in code.tables.items():
-                arrays[f"counts/{kind}/{name}"] = table.counts.copy()
-        for age, state in enumerate(self.window):
-            arrays.update({f"window/{age}/{name}": x.copy() for name, x in state.items()})
-        learned = self.predictor.export()
-        return {**arrays, **{f"learned/{name}": x for name, x in learned.items()}}
 
     def load(self, arrays: Snapshot) -> None:
         """Put in place what `export` gave."""
         self.pile.load(arrays["pile"])
         self.first, self.length = map(int, arrays["place"])
-        self.codes, window = {}, {}
-        for key, array in arrays.items():
-            if key.startswith("counts/"):
-                _, kind, name = key.split("/", 2)
-                self._code(name).tables[kind].counts = array.copy()
-            elif key.startswith("window/"):
-                _, age, name = key.split("/", 2)
-                window.setdefault(int(age), {})[name] = array
-        self.window = [window[age] for age in sorted(window)]
-        self.predictor.load(_part(arrays, "learned/"))
+        self.codes = {}
+        for kind, tables in parted(part_of(arrays, "counts")).items():
+            for name, counts in tables.items():
+                self._code(name).tables[kind].counts = counts.copy()
+        self.window = list(parted(part_of(arrays, "window")).values())
+        self.predictor.load(part_of(arrays, "learned"))
 
     def _push(self, now: Snapshot) -> None:
         guesses: dict[str, Guess] = {}
@@ -207,7 +212,7 @@ class _Codes(Memory):
         self.every = every
         self.repairs = every is not None
         self.last = 0 if every is None else (dynamics.steps - 1) // every * every
-        self.checkpoints: dict[int, tuple[Snapshot, int]] = {}
+        self.checkpoints: dict[int, Marked] = {}
         self.segment = self._start(0)
 
     def enter(self, t: int) -> None:
@@ -263,18 +268,14 @@ class _Codes(Memory):
             raise ReversalError(f"checkpoints are left at step 0: {sorted(self.checkpoints)}")
 
     def export(self) -> Snapshot:
-        arrays = {f"segment/{name}": array for name, array in self.segment.export().items()}
-        for t, (state, mark) in self.checkpoints.items():
-            arrays.update({f"checkpoint/{t}/{mark}/{name}": x for name, x in state.items()})
-        return arrays
+        checkpoints = joined_states(self.checkpoints)
+        return joined({"segment": self.segment.export(), "checkpoint": checkpoints})
 
     def load(self, arrays: Snapshot) -> None:
         self.segment = self._start(0)
-        self.segment.load(_part(arrays, "segment/"))
-        self.checkpoints = {}
-        for key, array in _part(arrays, "checkpoint/").items():
-            t, mark, name = key.split("/", 2)
-            self.checkpoints.setdefault(int(t), ({}, int(mark)))[0][name] = array
+        self.segment.load(part_of(arrays, "segment"))
+        found = parted_states(part_of(arrays, "checkpoint"))
+        self.checkpoints = {int(t): marked for t, marked in found.items()}
 
     def _start(self, t: int) -> _Segment:
         return _Segment(t, self.model.predictor(self.dynamics), self.model.later)
@@ -299,14 +300,10 @@ class _Codes(Memory):
 
     def _run_again(self, start: int, stop: int) -> None:
         """From the checkpoint at `start` to x_stop, coding on the way."""
-        self.dynamics.fits(*self.checkpoints[start], start)
+        self.dynamics.return_to(*self.checkpoints[start], start)
         self.segment = self._start(start)
         for t in range(start, stop):
             self.segment.enter(self.dynamics.snapshot())
             self.dynamics.advance(t)
         self.segment.enter(self.dynamics.snapshot())
         self.segment.finish()
-
-
-def _part(arrays: Snapshot, lead: str) -> Snapshot:
-    return {key[len(lead) :]: x for key, x in arrays.items() if key.startswith(lead)}

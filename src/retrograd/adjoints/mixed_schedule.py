@@ -23,6 +23,7 @@ from retrograd.adjoints.schedule import (
     Restore,
     Save,
 )
+from retrograd.counts import check_count
 from retrograd.errors import ArgumentError
 
 __all__ = ["MixedSchedule", "What"]
@@ -240,10 +241,7 @@ def _after(costs: NDArray[np.int32], units: int) -> NDArray[np.int32]:
 def _check(steps: int, budget: int, derivative: int, state: int, what: str) -> None:
     numbers = {"steps": steps, "budget": budget, "derivative": derivative, "state": state}
     for name, given in numbers.items():
-        if not isinstance(given, int) or isinstance(given, bool) or given < 1:
-            raise ArgumentError(
-                f"MixedSchedule: {name}={given!r} was given; give a whole number of at least 1"
-            )
+        check_count(name, given, caller="MixedSchedule")
     if steps > _MOST_STEPS:
         raise ArgumentError(
             f"MixedSchedule: steps={steps} was given, and its work grows with the square of it; "

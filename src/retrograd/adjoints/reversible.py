@@ -7,7 +7,9 @@ from bisect import bisect_right
 import numpy as np
 
 from retrograd.adjoints.adjoint import Adjoint, Dynamics, Memory, Snapshot, bytes_of
-from retrograd.errors import ArgumentError, NotReversibleError, ReversalError
+from retrograd.adjoints.named_arrays import joined, part_of, parted
+from retrograd.counts import check_count
+from retrograd.errors import NotReversibleError, ReversalError
 
 __all__ = ["Reversible"]
 
@@ -36,11 +38,7 @@ class Reversible(Adjoint):
     needs_retreat = True
 
     def __init__(self, checkpoints: int = 0) -> None:
-        if not isinstance(checkpoints, int) or isinstance(checkpoints, bool) or checkpoints < 0:
-            raise ArgumentError(
-                f"checkpoints: {checkpoints!r} was given to Reversible; give a whole number, 0 to "
-                "keep the tape of the whole run"
-            )
+        check_count("checkpoints", checkpoints, 0, caller="Reversible")
         self.checkpoints = checkpoints
 
     def check(self, name: str, obstacle: str | None) -> None:
@@ -154,7 +152,7 @@ class _Segments(Memory):
         """Run from a checkpoint again, with the tape."""
         dynamics = self.dynamics
         dynamics.recording = False
-        dynamics.fits(self.kept[start], self.marks[start], start)
+        dynamics.return_to(self.kept[start], self.marks[start], start)
         dynamics.recording = True
         for t in range(start, stop):
             dynamics.advance(t)
@@ -189,18 +187,10 @@ class _Segments(Memory):
             raise ReversalError("the sweep came back to step 0 with a tape left")
 
     def export(self) -> Snapshot:
-        arrays = {
-            f"kept/{t}/{name}": array
-            for t, state in self.kept.items()
-            for name, array in state.items()
-        }
-        arrays["marks"] = np.array(list(self.marks.items()), np.uint64)
-        return arrays
+        marks = np.array(list(self.marks.items()), np.uint64)
+        return {**joined({"kept": joined(self.kept)}), "marks": marks}
 
     def load(self, arrays: Snapshot) -> None:
-        self.kept, self.reach = {}, None
+        self.kept = {int(t): state for t, state in parted(part_of(arrays, "kept")).items()}
         self.marks = {int(t): int(mark) for t, mark in arrays["marks"]}
-        for key, array in arrays.items():
-            if key != "marks":
-                _, t, name = key.split("/", 2)
-                self.kept.setdefault(int(t), {})[name] = array
+        self.reach = None

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import comb
 
-from retrograd.errors import ArgumentError
+from retrograd.counts import check_count
 
 __all__ = [
     "Action",
@@ -308,7 +308,4 @@ def _beta(slots: int, rounds: int) -> int:
 
 def _check(function: str, steps: int, count: int, name: str = "slots") -> None:
     for argument, given in (("steps", steps), (name, count)):
-        if not isinstance(given, int) or isinstance(given, bool) or given < 1:
-            raise ArgumentError(
-                f"{function}: {argument}={given!r} was given; give a whole number of at least 1"
-            )
+        check_count(argument, given, caller=function)

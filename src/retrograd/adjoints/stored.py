@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from retrograd.adjoints.adjoint import Adjoint, Dynamics, Memory, Snapshot, bytes_of
+from retrograd.adjoints.named_arrays import joined_states, parted_states
 from retrograd.errors import ReversalError
 
 __all__ = ["Stored"]
@@ -40,7 +41,7 @@ class _States(Memory):
             )
         state, mark = self.states.pop(), self.marks.pop()
         self._nbytes -= bytes_of(state)
-        self.dynamics.fits(state, mark, t)
+        self.dynamics.return_to(state, mark, t)
         self.dynamics.pull(t)
 
     @property
@@ -52,19 +53,11 @@ class _States(Memory):
             raise ReversalError(f"{len(self.states)} stored states are left at step 0")
 
     def export(self) -> Snapshot:
-        return {
-            f"{t}/{mark}/{name}": array
-            for t, (state, mark) in enumerate(zip(self.states, self.marks, strict=True))
-            for name, array in state.items()
-        }
+        return joined_states(dict(enumerate(zip(self.states, self.marks, strict=True))))
 
     def load(self, arrays: Snapshot) -> None:
         self.states, self.marks, self._nbytes = [], [], 0
-        found: dict[tuple[int, int], Snapshot] = {}
-        for key, array in arrays.items():
-            t, mark, name = key.split("/", 2)
-            found.setdefault((int(t), int(mark)), {})[name] = array
-        for (_, mark), state in sorted(found.items()):
+        for state, mark in parted_states(arrays).values():
             self._push(state, mark)
 
     def _push(self, state: Snapshot, mark: int) -> None:

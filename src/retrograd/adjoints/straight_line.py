@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from retrograd.adjoints.adjoint import Adjoint, Dynamics, Memory, Snapshot, bytes_of
+from retrograd.adjoints.named_arrays import joined_states, parted_states
 from retrograd.errors import ReversalError
 
 __all__ = ["StraightLine"]
@@ -78,19 +79,13 @@ class _Ends(Memory):
             raise ReversalError("the sweep ended before step 0")
 
     def export(self) -> Snapshot:
-        return {
-            f"{end}/{self.marks[end]}/{name}": array
-            for end, state in self.ends.items()
-            for name, array in state.items()
-        }
+        return joined_states({end: (state, self.marks[end]) for end, state in self.ends.items()})
 
     def load(self, arrays: Snapshot) -> None:
         self.ends, self.marks = {}, {}
         self.dynamics.comparing = False
-        for key, array in arrays.items():
-            end, mark, name = key.split("/", 2)
-            self.ends.setdefault(end, {})[name] = array
-            self.marks[end] = int(mark)
+        for end, (state, mark) in parted_states(arrays).items():
+            self.ends[end], self.marks[end] = state, mark
 
     def _keep(self, end: str) -> None:
         self.ends[end] = self.dynamics.snapshot()
@@ -99,4 +94,4 @@ class _Ends(Memory):
     def _check_ends(self) -> None:
         """Both ends must still be what they were."""
         for end, t in (("first", 0), ("last", self.dynamics.steps)):
-            self.dynamics.fits(self.ends[end], self.marks[end], t)
+            self.dynamics.return_to(self.ends[end], self.marks[end], t)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import deque
 
 from retrograd.adjoints.adjoint import Adjoint, Dynamics, Memory, Snapshot, bytes_of
-from retrograd.errors import ArgumentError, ReversalError
+from retrograd.adjoints.named_arrays import Marked, joined_states, parted_states
+from retrograd.counts import check_count
+from retrograd.errors import ReversalError
 
 __all__ = ["Truncated"]
 
@@ -38,11 +40,7 @@ class Truncated(Adjoint):
     exact = False
 
     def __init__(self, steps: int) -> None:
-        if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
-            raise ArgumentError(
-                f"Truncated: steps={steps!r} was given; give the number of last steps that the "
-                "sweep goes back over, a whole number of at least 1"
-            )
+        check_count("steps", steps, caller="Truncated")
         self.steps = steps
 
     def memory(self, dynamics: Dynamics) -> Memory:
@@ -65,7 +63,7 @@ class _LastStates(Memory):
         super().__init__(dynamics)
         self.start = max(0, dynamics.steps - count)
         self.returns = self.start == 0
-        self.states: deque[tuple[Snapshot, int]] = deque()
+        self.states: deque[Marked] = deque()
 
     def enter(self, t: int) -> None:
         if t >= self.start:
@@ -80,7 +78,7 @@ class _LastStates(Memory):
                 f"from step {self.start} on"
             )
         state, mark = self.states.pop()
-        self.dynamics.fits(state, mark, t)
+        self.dynamics.return_to(state, mark, t)
         self.dynamics.pull(t)
         if t == self.start > 0:
             self.dynamics.cut()
@@ -90,18 +88,10 @@ class _LastStates(Memory):
         return sum(bytes_of(state) for state, _ in self.states)
 
     def export(self) -> Snapshot:
-        return {
-            f"{t}/{mark}/{name}": array
-            for t, (state, mark) in enumerate(self.states, self.start)
-            for name, array in state.items()
-        }
+        return joined_states(dict(enumerate(self.states, self.start)))
 
     def load(self, arrays: Snapshot) -> None:
-        found: dict[tuple[int, int], Snapshot] = {}
-        for key, array in arrays.items():
-            t, mark, name = key.split("/", 2)
-            found.setdefault((int(t), int(mark)), {})[name] = array
-        self.states = deque((state, mark) for (_, mark), state in sorted(found.items()))
+        self.states = deque(parted_states(arrays).values())
 
     def check_used_up(self) -> None:
         if self.states:

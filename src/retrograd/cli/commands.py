@@ -66,7 +66,7 @@ def schedule(
 ) -> int:
     """Learn a rate and a momentum for every step and layer of a training.
 
-    Trains a network on MNIST, runs the training exactly backwards to get the gradient of its
+    Trains a network on MNIST, goes back over the training exactly to get the gradient of its
     final loss with respect to every rate, momentum and initial scale, moves these, and repeats.
     The folder then holds the record, the figures and a page, `report.html`.
 

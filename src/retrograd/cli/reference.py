@@ -70,6 +70,8 @@ def _default(option: Argument) -> str:
     if option.required:
         return "must be given"
     value = option.field_info.default
+    if value is None:
+        return "none"
     return "off" if value is False else f"`{shown_default(value)}`"
 
 

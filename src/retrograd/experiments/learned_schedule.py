@@ -32,8 +32,6 @@ from retrograd import (
     Adam,
     Diagnostics,
     Momentum,
-    Reversible,
-    Stored,
     per_step,
     train,
     train_in_floats,
@@ -134,7 +132,7 @@ class Problem:
             None,
             self.optimizer(hyper),
             self.settings.steps,
-            adjoint=Reversible() if self.settings.adjoint == "reversible" else Stored(),
+            adjoint=self.settings.strategy(),
             diagnostics=seen,
             progress=False,  # the study shows its own
         )
@@ -193,10 +191,11 @@ class Problem:
         return {
             "seconds_training": self.seconds_in_floats(meta.hyper, self.settings.seed + meta.index),
             "seconds_hypergradient": seen.seconds_forward + seen.seconds_sweep,
-            "bytes_kept": certificate.bytes_kept,
+            "adjoint": certificate.adjoint,
+            "bytes_kept": max(certificate.bytes_kept, certificate.bytes_peak),
             "bytes_trajectory": certificate.bytes_trajectory,
             "bits_per_element_step": certificate.bits_per_element_step,
-            "exact": True,
+            "exact": certificate.exact,
             "hashes_compared": certificate.hashes_compared,
         }
 

@@ -1,7 +1,7 @@
 """What a person can choose in an experiment: the values, their meaning, what makes no sense.
 
-The descriptions in the docstring are also the help texts of the command line. This module
-imports nothing but the standard library, so that asking for help stays instant.
+The descriptions in the docstring are also the help texts of the command line. Loading this module
+loads nothing but the standard library, so that asking for help stays instant.
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from retrograd.errors import ArgumentError
 
+if TYPE_CHECKING:
+    from retrograd.adjoints import Adjoint
+
 __all__ = ["AdjointName", "ScheduleSettings"]
 
-AdjointName = Literal["reversible", "stored"]
+AdjointName = Literal["reversible", "stored", "checkpointed", "auto"]
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,13 @@ class ScheduleSettings:
             usual 0.999.
         seed: Seed of the first initial weights and mini-batches; each meta-step takes the next,
             so independent studies need seeds that lie further apart than the meta-steps.
-        adjoint: How the sweep gets the states of training back: `reversible` runs training
-            exactly backwards, `stored` keeps every state in memory.
+        adjoint: How the sweep gets the states of training back, exactly in every case:
+            `reversible` runs training backwards, `stored` keeps every state, `checkpointed` keeps
+            some states and trains from them again, `auto` takes the first of `stored`,
+            `reversible` and `checkpointed` that the memory has room for.
+        memory: What the sweep may keep, such as "256 MiB": a number and one of B, kB, MB, GB, TB,
+            KiB, MiB, GiB, TiB. For `auto`, which takes 256 MiB without it, and `checkpointed`,
+            which keeps as many states then as let it train only once more.
         log_rate: Natural logarithm of every rate at the start.
         momentum: Momentum of every step at the start, between 0 and 1.
         log_scale: Natural logarithm of the standard deviation of the initial weights at the
@@ -63,6 +71,7 @@ both excluded, such as 0.5.
     meta_betas: tuple[float, float] = (0.8, 0.8)
     seed: int = 0
     adjoint: AdjointName = "reversible"
+    memory: str | None = None
     log_rate: float = -1.0
     momentum: float = 0.5
     log_scale: float = -3.0
@@ -79,6 +88,34 @@ both excluded, such as 0.5.
             value = getattr(self, name)
             if not makes_sense(value):
                 raise ArgumentError(f"{_option(name)} is {_shown(value)}: give {cure}.")
+        if self.memory is not None and self.adjoint not in _BUDGETED:
+            raise ArgumentError(
+                f"--memory is {self.memory!r}, but --adjoint {self.adjoint} keeps what it must: "
+                f"leave --memory out, or give --adjoint {' or '.join(_BUDGETED)}."
+            )
+
+    def strategy(self) -> Adjoint:
+        """The adjoint strategy that is meant.
+
+        Example:
+            >>> ScheduleSettings(adjoint="checkpointed", memory="20 MB").strategy()
+            Checkpointed(memory='20 MB')
+        """
+        from retrograd.adjoints import Auto, Checkpointed, Reversible, Stored
+
+        budget: dict[str, Any] = {} if self.memory is None else {"memory": self.memory}
+        match self.adjoint:
+            case "reversible":
+                return Reversible()
+            case "stored":
+                return Stored()
+            case "checkpointed":
+                return Checkpointed(**budget)
+            case "auto":
+                return Auto(**budget, quiet=True)  # the record says what it chose
+
+
+_BUDGETED = ("auto", "checkpointed")
 
 
 def _option(name: str) -> str:
@@ -104,6 +141,16 @@ def _sizes(value: Any) -> bool:
     return isinstance(value, tuple) and bool(value) and all(_whole(size, 1) for size in value)
 
 
+def _memory(value: Any) -> bool:
+    from retrograd.adjoints.byte_count import byte_count
+
+    try:
+        byte_count(value, "--memory")
+    except ArgumentError:
+        return False
+    return isinstance(value, str)
+
+
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "data": (
         lambda v: isinstance(v, str) and bool(v),
@@ -120,6 +167,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "seed": (lambda v: _whole(v, 0), "a whole number of 0 or more"),
     "adjoint": (lambda v: v in get_args(AdjointName), "one of " + ", ".join(get_args(AdjointName))),
+    "memory": (lambda v: v is None or _memory(v), "an amount of memory, such as '256 MiB'"),
     "log_rate": (_real, "a finite number, such as -1"),
     "momentum": (
         lambda v: _real(v) and 0 < v < 1,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, repeat
+from itertools import chain, islice, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from retrograd.lattice.layout import Layout
 from retrograd.lattice.limbs import LIMB
 from retrograd.lattice.stack import Stack
 
-__all__ = ["Erasures"]
+__all__ = ["Erasures", "erased_nbytes"]
 
 Integers = NDArray[np.int64]
 Places = slice | NDArray[np.intp]
@@ -80,6 +80,16 @@ class Erasures:
         if zero.size == len(self.layout):
             return [self.layout.leaves[leaf] for leaf in np.flatnonzero(zero).tolist()]
         return [np.flatnonzero(zero)]
+
+
+def erased_nbytes(words: int) -> int:
+    """The bytes that an integer of so many words takes on the stack.
+
+    Example:
+        >>> [erased_nbytes(words) for words in (1, 2, 3)]
+        [8, 14, 20]
+    """
+    return 2 * sum(islice(_parts(), words))
 
 
 def _parts() -> Iterator[int]:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from retrograd.errors import ArgumentError, LatticeOverflowError, NonFiniteError
 from retrograd.lattice import limbs
+from retrograd.lattice.arguments import check_words
 from retrograd.lattice.layout import BLOCK, Layout, chunks
 from retrograd.lattice.limbs import LIMB
 from retrograd.lattice.rounding import round_into, sum_words
@@ -58,8 +59,7 @@ class FixedPoint:
     words: int = 1
 
     def __post_init__(self) -> None:
-        if self.words not in (1, 2, 3):
-            raise ArgumentError(f"words is {self.words!r}; give 1, 2 or 3")
+        check_words(self.words)
         most = 61 + LIMB * (self.words - 1)
         if not isinstance(self.radix, int) or not 0 <= self.radix <= most:
             raise ArgumentError(f"radix is {self.radix!r}; give a whole number from 0 to {most}")

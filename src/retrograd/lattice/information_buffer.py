@@ -23,12 +23,16 @@ from retrograd.lattice.fingerprint import fingerprint
 from retrograd.lattice.layout import Layout
 from retrograd.lattice.spills import Spill, Spills
 
-__all__ = ["InformationBuffer"]
+__all__ = ["CAPACITY", "WORD", "InformationBuffer"]
 
 Integers = NDArray[np.int64]
 
-_CAPACITY = 2**32
-_WORD = 16
+CAPACITY = 2**32
+"""Between steps the digits of an element stay below this."""
+
+WORD = 16
+"""The bits of each element's digits that one spill takes."""
+
 _OWNER = "an information buffer"
 
 
@@ -262,8 +266,8 @@ class InformationBuffer:
 
     def _multiply(self, integers: Integers, numerator: Integers, denominator: Integers) -> None:
         after = grow(self._bounds, numerator, denominator, self.layout)
-        if after.max() >= _CAPACITY:
-            self._spill(np.flatnonzero(after >= _CAPACITY))
+        if after.max() >= CAPACITY:
+            self._spill(np.flatnonzero(after >= CAPACITY))
             after = grow(self._bounds, numerator, denominator, self.layout)
         exchange(integers, self.digits, denominator, numerator, self.layout, self._scratch)
         self._bounds = after
@@ -278,12 +282,12 @@ class InformationBuffer:
             if self._keep:
                 bound = int(self._bounds[first])
                 self._spills.push(Spill(self.multiplications, first, stop, bound, digits))
-            np.right_shift(digits, _WORD, out=digits)
-        self._bounds[leaves] >>= _WORD
+            np.right_shift(digits, WORD, out=digits)
+        self._bounds[leaves] >>= WORD
 
     def _restore(self, spill: Spill) -> None:
         digits = self.digits[self._ends[spill.first] : self._ends[spill.stop]]
-        np.left_shift(digits, _WORD, out=digits)
+        np.left_shift(digits, WORD, out=digits)
         np.bitwise_or(digits, spill.words, out=digits)
         self._bounds[spill.first : spill.stop] = spill.bound
 

@@ -63,7 +63,7 @@ def _pull_square(bar: Any, ans: Any, gradient: Any, beta2: Any) -> tuple[Any]:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Adam(Optimizer):
-    """Adaptive moment estimation:
+    """Adaptive moment estimation::
 
         m <- beta1 * m + (1 - beta1) * g
         s <- beta2 * s + (1 - beta2) * g**2

@@ -22,7 +22,7 @@ def _move(first: Any, norm: Any, rate: Any, beta1: Any, step: int) -> Any:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Adamax(Optimizer):
-    """Adam with the largest recent gradient in place of the root of the mean square:
+    """Adam with the largest recent gradient in place of the root of the mean square::
 
         m <- beta1 * m + (1 - beta1) * g
         u <- max(beta2 * u, |g| + epsilon)

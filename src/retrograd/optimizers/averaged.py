@@ -19,7 +19,7 @@ def _rest(decay: Any) -> Any:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Averaged(Wrapper):
-    """An optimizer that returns an exponential average of its weights, exactly reversible:
+    """An optimizer that returns an exponential average of its weights, exactly reversible::
 
         a <- decay * a + (1 - decay) * w,  after every step, from a = w_0
 

@@ -21,7 +21,7 @@ def _clipped(gradient: Any, threshold: Any, root: Any, xp: Any) -> Any:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ClippedByNorm(Wrapper):
-    """An optimizer whose gradient is shortened to a norm, if it is longer:
+    """An optimizer whose gradient is shortened to a norm, if it is longer::
 
         g <- g * min(1, threshold / |g|),  |g| over all leaves
 

@@ -19,7 +19,7 @@ def _clipped(gradient: Any, threshold: Any, xp: Any) -> Any:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ClippedByValue(Wrapper):
-    """An optimizer whose gradient is clipped element by element:
+    """An optimizer whose gradient is clipped element by element::
 
         g <- max(-threshold, min(threshold, g))
 

@@ -19,11 +19,11 @@ def _pulled(gradient: Any, weights: Any, decay: Any) -> Any:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CoupledDecay(Wrapper):
-    """An optimizer whose gradient has a multiple of the weights added:
+    """An optimizer whose gradient has a multiple of the weights added::
 
         g <- g + decay * w
 
-    which is the gradient of the loss plus decay / 2 * |w|**2; PyTorch calls it `weight_decay`. Of
+    which is the gradient of the loss plus `decay / 2 * |w|**2`; PyTorch calls it `weight_decay`. Of
     nested wrappers the outermost transforms the gradient first. Whether the optimizer can be run
     backwards stays as it is.
 

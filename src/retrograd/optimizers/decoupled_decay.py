@@ -21,7 +21,7 @@ def kept(rate: Any, decay: Any) -> Any:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DecoupledDecay(Wrapper):
-    """An optimizer whose weights shrink before they move, past its moments:
+    """An optimizer whose weights shrink before they move, past its moments::
 
         w <- (1 - rate * decay) * w
 

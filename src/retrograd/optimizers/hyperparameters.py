@@ -84,7 +84,9 @@ def table(
     values, stepwise, leafwise = _unmarked(given)
     rows, lead = (steps, (steps,)) if stepwise else (1, ())
     leaves, found = backend.flatten(values)
-    if _is_plain(values, leaves):
+    # A list of numbers that is a container like the weights may be ragged, or hold other kinds.
+    alike = isinstance(values, list | tuple) and found == structure and not stepwise
+    if _is_plain(values, leaves) and not alike:
         plain = _array(name, values, backend)
         if tuple(plain.shape) == lead and not leafwise:
             return plain.reshape((rows, 1))

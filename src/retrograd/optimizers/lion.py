@@ -18,7 +18,7 @@ def _move(first: Any, gradient: Any, rate: Any, beta1: Any, xp: Any) -> Any:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Lion(Optimizer):
-    """The sign of an average of momentum and gradient; the momentum forgets at another rate:
+    """The sign of an average of momentum and gradient; the momentum forgets at another rate::
 
         w <- w - rate * sign(beta1 * m + (1 - beta1) * g)
         m <- beta2 * m + (1 - beta2) * g

@@ -14,7 +14,7 @@ __all__ = ["Momentum"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Momentum(Optimizer):
-    """Stochastic gradient descent with momentum (the heavy ball):
+    """Stochastic gradient descent with momentum (the heavy ball)::
 
         v <- momentum * v - (1 - dampening) * g
         w <- w + rate * v

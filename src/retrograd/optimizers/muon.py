@@ -80,7 +80,7 @@ def _move(velocity: Any, rate: Any, rest_rate: Any, xp: Any, root: Any, layout: 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Muon(Optimizer):
-    """Momentum whose velocity is orthogonalized for matrices, and left as it is for the rest:
+    """Momentum whose velocity is orthogonalized for matrices, and left as it is for the rest::
 
         v <- momentum * v - g
         W <- W + rate * sqrt(max(1, rows / columns)) * O(V)      leaves of two or more axes

@@ -43,7 +43,7 @@ def _move(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class NAdam(Optimizer):
-    """Adam that looks ahead by the momentum of the next step, which grows from step to step:
+    """Adam that looks ahead by the momentum of the next step, which grows from step to step::
 
         p(t) = beta1 * (1 - 0.96**(t * momentum_decay) / 2),  t = 1, 2, ...
         m <- beta1 * m + (1 - beta1) * g

@@ -14,7 +14,7 @@ __all__ = ["Nesterov"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Nesterov(Optimizer):
-    """Nesterov's accelerated gradient, with the gradient taken at the weights:
+    """Nesterov's accelerated gradient, with the gradient taken at the weights::
 
         v <- momentum * v - g
         w <- w + rate * (momentum * v - g)

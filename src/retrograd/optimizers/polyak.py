@@ -23,7 +23,7 @@ def _share(step: int) -> float:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Polyak(Wrapper):
-    """An optimizer that returns the mean of its weights over the run, exactly reversible:
+    """An optimizer that returns the mean of its weights over the run, exactly reversible::
 
         a <- t / (t + 1) * a + 1 / (t + 1) * w,  after the steps t = 0, 1, ...
 

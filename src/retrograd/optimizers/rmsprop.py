@@ -41,15 +41,13 @@ _WITHOUT = Program(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RMSprop(Optimizer):
-    """Gradients divided by the root of their mean square, with momentum:
+    """Gradients divided by the root of their mean square, with momentum::
 
         s <- smoothing * s + (1 - smoothing) * g**2
         v <- momentum * v - g / (sqrt(s) + epsilon)
         w <- w + rate * v
 
-    or, for a momentum of None, without:
-
-        w <- w - rate * g / (sqrt(s) + epsilon)
+    or, for a momentum of None, without: `w <- w - rate * g / (sqrt(s) + epsilon)`.
 
     Only with momentum can it be run backwards exactly: without, its weights move by the gradient
     directly, and it trains with another adjoint than `Reversible`.

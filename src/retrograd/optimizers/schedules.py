@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retrograd.counts import check_count
 from retrograd.errors import ArgumentError
 from retrograd.optimizers.hyperparameters import PerStep
 
@@ -146,10 +147,7 @@ def warm_up(schedule: PerStep, length: Any) -> PerStep:
 
 def _times(name: str, steps: Any) -> NDArray[np.float64]:
     """The times of the steps: 1 to T."""
-    if not isinstance(steps, int | np.integer) or isinstance(steps, bool) or steps < 1:
-        raise ArgumentError(
-            f"{name}: steps is {steps!r}; give the number of steps, a whole number of at least 1"
-        )
+    check_count("steps", steps, caller=name)
     return np.arange(1.0, steps + 1)
 
 

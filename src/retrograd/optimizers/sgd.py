@@ -14,7 +14,7 @@ __all__ = ["SGD"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SGD(Optimizer):
-    """Stochastic gradient descent, without momentum:
+    """Stochastic gradient descent, without momentum::
 
         w <- w - rate * g
 

@@ -72,10 +72,11 @@ def costs(summary: Mapping[str, Any]) -> list[Cost]:
             "One hypergradient: run and sweep",
             _beside(duration(seconds["hypergradient"]), _trainings(seconds)),
         ),
+        Cost("How it got the states back", summary.get("adjoint") or UNKNOWN),
         Cost("Memory that the sweep kept", memory(held["kept"])),
         Cost("Storing the trajectory", _beside(memory(held["trajectory"]), _times_more(held))),
         Cost(
-            "Spilled to the tape, per parameter and step",
+            "Kept for each parameter and step",
             UNKNOWN if bits is None else f"{bits:.3g} bits",
         ),
         Cost("Every step recovered bit for bit", _yes_or_no(summary["exact"])),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.autodiff import tree, value_and_grad
+from retrograd.counts import check_count
 from retrograd.errors import ArgumentError, NonFiniteError
 from retrograd.lattice import Layout
 from retrograd.optimizers import Optimizer
@@ -70,7 +71,7 @@ def descend(
         >>> [round(float(step.hyper), 2) for step in descend(bowl, 1.0, Adam(rate=0.5), 4)]
         [1.0, 1.5, 1.99, 2.46, 2.9]
     """
-    _check_meta_steps(meta_steps)
+    check_count("meta_steps", meta_steps)
     differentiate = value_and_grad(objective, has_aux=True)
     path = moves(optimizer, hyper)
     hyper = next(path)
@@ -116,13 +117,6 @@ def moves(optimizer: Optimizer, hyper: Any) -> Generator[Any, Any, None]:
         hypergradient = yield tree.unflatten(structure, list(map(_like, parts, leaves)))
         flat = _flat(layout, tree.leaves(hypergradient))
         slots = optimizer.update(slots, flat, optimizer.hyperparameters(), index, given)
-
-
-def _check_meta_steps(meta_steps: Any) -> None:
-    if not isinstance(meta_steps, int) or isinstance(meta_steps, bool) or meta_steps < 1:
-        raise ArgumentError(
-            f"meta_steps: {meta_steps!r} was given; give a whole number of at least 1"
-        )
 
 
 def _check_optimizer(optimizer: Any) -> None:

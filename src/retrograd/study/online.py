@@ -14,10 +14,11 @@ import numpy as np
 
 from retrograd.autodiff import grad, tree, value_and_grad, value_of
 from retrograd.backends import NumpyBackend
+from retrograd.counts import check_count
 from retrograd.errors import ArgumentError, NonFiniteError
 from retrograd.optimizers import Optimizer
 from retrograd.study.descent import moves
-from retrograd.training.arguments import check_run, check_steps, layout_of, tables_of
+from retrograd.training.arguments import check_run, layout_of, tables_of
 
 __all__ = ["OnlineStep", "descend_online"]
 
@@ -124,7 +125,7 @@ class _Elementary:
         optimizer: Callable[[Any], Optimizer],
         steps: int,
     ) -> None:
-        check_steps(steps)
+        check_count("steps", steps)
         if not callable(optimizer):
             raise ArgumentError(
                 f"optimizer: {optimizer!r:.60} was given; give a function that makes it from the "

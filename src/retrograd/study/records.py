@@ -224,8 +224,8 @@ def summarize(entries: Sequence[Mapping[str, Any]], *, interrupted: bool = False
 
     Returns:
         The losses and errors `before` and `after`, `seconds` and `bytes` with their ratios,
-        `bits_per_element_step`, `exact`, `sweeps`, `meta_steps_done` and `interrupted`. What
-        the entries do not tell is None.
+        `bits_per_element_step`, `exact`, `adjoint`, `sweeps`, `meta_steps_done` and
+        `interrupted`. What the entries do not tell is None.
     """
     sweeps = [entry for entry in entries if entry.get("hypergradient_norm") is not None]
     first, last = (entries[0], entries[-1]) if entries else ({}, {})
@@ -246,6 +246,7 @@ def summarize(entries: Sequence[Mapping[str, Any]], *, interrupted: bool = False
         "bytes": {"kept": kept, "trajectory": trajectory, "ratio": _ratio(trajectory, kept)},
         "bits_per_element_step": _median(sweeps, "bits_per_element_step"),
         "exact": all(exact) if (exact := _known(sweeps, "exact")) else None,
+        "adjoint": ", ".join(dict.fromkeys(_known(sweeps, "adjoint"))) or None,
         "sweeps": len(sweeps),
     }
 

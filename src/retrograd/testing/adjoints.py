@@ -158,7 +158,7 @@ def _check_saved(trial: Trial, adjoint: Adjoint, expected: list[Array], where: s
 
 def _through_a_file(arrays: Snapshot) -> Snapshot:
     file = io.BytesIO()
-    np.savez(file, **{str(i): array for i, array in enumerate(arrays.values())})
+    for array in arrays.values():
+        np.save(file, array, allow_pickle=False)
     file.seek(0)
-    with np.load(file, allow_pickle=False) as found:
-        return {name: found[str(i)] for i, name in enumerate(arrays)}
+    return {name: np.load(file, allow_pickle=False) for name in arrays}

@@ -77,7 +77,9 @@ def check_optimizer(optimizer: Optimizer, steps: int = 6) -> None:
     try:
         _, bars = trial.swept(Stored())
     except RetrogradError as error:
-        raise AssertionError(f"{name}: a run and its sweep with Stored() failed: {error}") from error
+        raise AssertionError(
+            f"{name}: a run and its sweep with Stored() failed: {error}"
+        ) from error
     _check_floats(trial, name)
     _check_differences(trial, bars, name)
     _check_way_back(trial, optimizer, bars)
@@ -114,9 +116,7 @@ def _check_floats(trial: TrainingTrial, name: str) -> None:
             )
 
 
-def _check_differences(
-    trial: TrainingTrial, bars: list[NDArray[Any]], name: str
-) -> None:
+def _check_differences(trial: TrainingTrial, bars: list[NDArray[Any]], name: str) -> None:
     """Each input's adjoint is the slope of the results, by central differences."""
     rng = np.random.default_rng(5)
     for i, (x, bar) in enumerate(zip(trial.inputs, bars, strict=True)):
@@ -162,7 +162,9 @@ def _check_way_back(
             Reversible().check(optimizer.name, obstacle)
         except NotReversibleError:
             return
-        raise AssertionError(f"{optimizer.name}: Reversible() does not refuse it, though {obstacle}")
+        raise AssertionError(
+            f"{optimizer.name}: Reversible() does not refuse it, though {obstacle}"
+        )
     for adjoint in (Reversible(), Reversible(checkpoints=2)):
         try:
             run, bars = trial.swept(adjoint)

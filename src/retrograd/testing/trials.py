@@ -20,7 +20,7 @@ from retrograd.errors import ArgumentError
 from retrograd.optimizers import Optimizer
 from retrograd.training.diagnostics import Diagnostics
 from retrograd.training.in_floats import FloatTraining
-from retrograd.training.iterate import Iteration
+from retrograd.training.iteration import Iteration
 from retrograd.training.on_lattice import LatticeTraining
 from retrograd.training.run import Run
 from retrograd.training.train import problem_of
@@ -93,6 +93,7 @@ class TrainingTrial(Trial):
         self.names = [*named, *problem.tables]
 
     def run(self, adjoint: Adjoint) -> Run:
+        """A run, which has not started."""
         kind = LatticeTraining if adjoint.arithmetic == "lattice" else FloatTraining
         return Run(kind(self.problem, differentiated=True), adjoint, Diagnostics())
 
@@ -129,6 +130,7 @@ class IterationTrial(Trial):
         self.steps = steps
 
     def run(self, adjoint: Adjoint) -> Run:
+        """A run, which has not started."""
         backend = NumpyBackend()
         iteration = Iteration(
             _map,

@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.adjoints import Adjoint
+from retrograd.counts import check_count
 from retrograd.errors import ArgumentError
 from retrograd.lattice import Layout, rational
 from retrograd.optimizers import Decay, Optimizer, table
-from retrograd.training.columns import Row
 from retrograd.training.diagnostics import Diagnostics
 from retrograd.training.factors import factors_of
+from retrograd.training.rows import Row
 
 __all__ = [
     "check_adjoint",
     "check_decays",
     "check_run",
-    "check_steps",
     "layout_of",
     "tables_of",
 ]
@@ -35,13 +35,7 @@ def check_run(loss: Any, optimizer: Any, steps: Any) -> None:
             f"optimizer: {optimizer!r:.60} was given; give one of retrograd's, such as "
             "Momentum(rate=0.1, momentum=0.9)"
         )
-    check_steps(steps)
-
-
-def check_steps(steps: Any) -> None:
-    """Refuse what is no number of steps."""
-    if not isinstance(steps, int | np.integer) or isinstance(steps, bool) or steps < 1:
-        raise ArgumentError(f"steps: {steps!r} was given; give a whole number of at least 1")
+    check_count("steps", steps)
 
 
 def check_adjoint(adjoint: Any, diagnostics: Any) -> None:
@@ -104,9 +98,7 @@ def check_decays(
         layout: the layout of the weights.
         steps: how many steps.
     """
-    every = {
-        name: [Row(row, layout) for row in values] for name, values in tables.items()
-    }
+    every = {name: [Row(row, layout) for row in values] for name, values in tables.items()}
 
     def rows(t: int) -> dict[str, Row]:
         return {name: found[t if len(found) > 1 else 0] for name, found in every.items()}
@@ -117,9 +109,7 @@ def check_decays(
                 _check_factors(decay, factors.at(i, t), t, optimizer.name, factors.period == 1)
 
 
-def _check_factors(
-    decay: Decay, factors: NDArray[Any], t: int, name: str, at_once: bool
-) -> None:
+def _check_factors(decay: Decay, factors: NDArray[Any], t: int, name: str, at_once: bool) -> None:
     """Refuse the factors of one step; a factor of 0 is kept whole, and one of 1 does nothing."""
     where = f"{', '.join(decay.reads)}: at step {t}, {name} multiplies slot {decay.slot!r} by"
     low, high = float(factors.min()), float(factors.max())
@@ -131,6 +121,7 @@ def _check_factors(
         return
     # Rounding to a rational is monotone, so the smallest and the largest stand for all.
     extremes = np.array([middle.min(), middle.max()])
+    low, high = extremes.tolist()
     try:
         n, d = rational(extremes)
         if abs(float((d[1] - n[1]) / d[1]) - (1 - high)) > 0.01 * (1 - high):
@@ -139,5 +130,4 @@ def _check_factors(
                 "1 - n/d is right to 1 %; give one for all or one per leaf, which are met exactly"
             )
     except ArgumentError as error:
-        low, high = extremes.tolist()
         raise ArgumentError(f"{where} {high if 1 - high < low else low:.12g}: {error}") from None

@@ -65,7 +65,8 @@ class HypergradientCheck:
         return (
             f"{self.verdict}: along a random direction the gradient gives {self.slope:.9g}, "
             f"central differences {self.difference:.9g} with an error of about {self.error:.1e} "
-            f"(step {self.step:.1e}, noise of the objective about {self.noise:.1e}){self._meaning()}"
+            f"(step {self.step:.1e}, noise of the objective about {self.noise:.1e})"
+            f"{self._meaning()}"
         )
 
     def _meaning(self) -> str:
@@ -89,11 +90,12 @@ def check_hypergradient(
     """Compare a gradient with central differences of the objective, along a random direction.
 
     Each leaf of `x` is moved in proportion to its own size. The steps go from an eighth of that
-    down by powers of two; that step is used at which differences agree best with those at the steps
-    next to it, and how well they agree there is the error. A gradient agrees if it lies within a few
-    errors, and an error of a thousandth of it would have been seen. It disagrees if it lies farther
-    off, and the differences are a smooth function's. All else is "inconclusive": noise, or a run
-    so chaotic that the gradient is true at a point but not at the distance of any step.
+    down by powers of two. That step is used at which differences agree best with those at the
+    steps next to it, and how well they agree there is the error. A gradient agrees if it lies
+    within a few errors, and an error of a thousandth of it would have been seen. It disagrees if it
+    lies farther off, and the differences are a smooth function's. All else is "inconclusive":
+    noise, or a run so chaotic that the gradient is true at a point, but not at the distance of any
+    step.
 
     Args:
         objective: a number, of a container of float arrays; evaluated about 70 times.
@@ -136,7 +138,9 @@ def check_hypergradient(
     direction = [_direction(leaf, rng) for leaf in leaves]
 
     def along(t: float) -> float:
-        moved = [np.asarray(a + t * d, np.asarray(a).dtype)[()] for a, d in _pairs(leaves, direction)]
+        moved = [
+            np.asarray(a + t * d, np.asarray(a).dtype)[()] for a, d in _pairs(leaves, direction)
+        ]
         with np.errstate(all="ignore"):
             return float(objective(tree.unflatten(structure, moved)))
 

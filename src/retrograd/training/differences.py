@@ -38,8 +38,8 @@ def differing(a: NDArray[Any], b: NDArray[Any], layout: Layout) -> str:
     names = " and ".join(layout.names[leaf] for leaf in leaves[:3])
     more = f" and {len(leaves) - 3} more" if len(leaves) > 3 else ""
     return (
-        f"{where.size} of {layout.size} elements in {names}{more}, {_count(by_element.sum())}, first "
-        f"{layout.describe(int(where[0]))}"
+        f"{where.size} of {layout.size} elements in {names}{more}, {_count(by_element.sum())}, "
+        f"first {layout.describe(int(where[0]))}"
     )
 
 

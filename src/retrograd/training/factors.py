@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from retrograd.lattice import Layout, period
 from retrograd.optimizers import AddScaled, Decay, Program
 from retrograd.optimizers.program import itself
-from retrograd.training.columns import Row, aligned
+from retrograd.training.rows import Row, aligned
 
 __all__ = ["Factors", "factor_of", "factors_of"]
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from retrograd.adjoints import Snapshot, bytes_of
 from retrograd.errors import ArgumentError, NonFiniteError
 from retrograd.lattice import checksum
-from retrograd.training.differences import differing
 from retrograd.training.gradients import Push
 from retrograd.training.training import Problem, Training
 
@@ -33,6 +32,7 @@ class FloatTraining(Training):
 
     def __init__(self, problem: Problem, *, differentiated: bool) -> None:
         super().__init__(problem, differentiated=differentiated)
+        self.obstacle = "floating-point arithmetic rounds, so a step has no exact inverse"
         self.given = {
             "root": self.backend.root,
             "xp": self.backend.xp,
@@ -49,7 +49,6 @@ class FloatTraining(Training):
                 "array for all, so give weights of one dtype (x.astype(np.float32))"
             )
         self.dtype = self.dtypes[0]
-        self.obstacle = "floating-point arithmetic rounds, so a step has no exact inverse"
         self.slots: dict[str, Floats] = {
             name: np.array(slot) for name, slot in self.optimizer.start(self._joined()).items()
         }

@@ -14,8 +14,8 @@ __all__ = ["INPUTS_CHANGED", "Inquiry"]
 _SHORT = 1e7
 
 INPUTS_CHANGED = (
-    "hyper or a hyperparameter of the optimizer was written to in place between the forward run and "
-    "the end of the sweep. Keep the arrays fixed until the derivative has been taken."
+    "hyper or a hyperparameter of the optimizer was written to in place between the forward run "
+    "and the end of the sweep. Keep the arrays fixed until the derivative has been taken."
 )
 _DAMAGED = (
     "run again from its start, the computation goes the way that it went before, so the state, or "
@@ -53,9 +53,8 @@ class Inquiry:
         t = t if noticed.step is None else noticed.step
         wrong = self.trajectory.snapshot()
         right, repeats = self._right(t)
-        self.trajectory.restore(wrong)
         where = ""
-        if right is not None and noticed.step is not None:
+        if self._went_to(wrong) and right is not None and noticed.step is not None:
             where = self.trajectory.describe(right, whole=noticed.whole)
         return ReversalError(
             f"the sweep did not meet the forward run again at step {t} "
@@ -64,6 +63,13 @@ class Inquiry:
             noticed.step,
             whole=noticed.whole,
         )
+
+    def _went_to(self, state: Snapshot) -> bool:
+        try:
+            self.trajectory.restore(state)
+        except ReversalError:  # it is too far from being a state of this run
+            return False
+        return True
 
     def _right(self, t: int) -> tuple[Snapshot | None, bool]:
         """The state of step t, if it can be had, and whether the run repeats itself, with step t.

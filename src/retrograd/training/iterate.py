@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import tracemalloc
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from retrograd.adjoints import Adjoint, Checkpointed, Snapshot, bytes_of
+from retrograd.adjoints import Adjoint, Checkpointed
 from retrograd.backends import NumpyBackend
-from retrograd.errors import ArgumentError, NonFiniteError, ReversalError
-from retrograd.lattice import checksum
-from retrograd.training.arguments import check_adjoint, check_steps
+from retrograd.counts import check_count
+from retrograd.errors import ArgumentError
+from retrograd.training.arguments import check_adjoint
 from retrograd.training.diagnostics import Diagnostics
-from retrograd.training.differences import differing_leaves
-from retrograd.training.results import NOT_FINITE, finite
+from retrograd.training.iteration import Iteration
 from retrograd.training.run import Run
 from retrograd.training.saved import Saved, names_of, saved_run
-from retrograd.training.trajectory import Trajectory
 
-__all__ = ["Iteration", "iterate"]
+__all__ = ["iterate"]
 
 
 def iterate(
@@ -83,7 +76,7 @@ def iterate(
     adjoint = Checkpointed() if adjoint is None else adjoint
     if not callable(step):
         raise ArgumentError(f"step: {step!r:.60} was given; give a function step(x, params, t)")
-    check_steps(steps)
+    check_count("steps", steps)
     check_adjoint(adjoint, diagnostics)
     leaves, structure = backend.flatten(x0)
     if not leaves:
@@ -101,15 +94,8 @@ def iterate(
         differentiated=differentiated,
     )
     adjoint.check("iterate", iteration.obstacle)
-    call = {
-        "step": getattr(step, "__qualname__", type(step).__qualname__),
-        "container of the state": str(structure),
-        "container of params": str(param_structure),
-        "number of steps": str(steps),
-        "adjoint": repr(adjoint),
-    }
     names = [*names_of("x0", iteration.names), *names_of("params", backend.leaf_names(params))]
-    files = saved_run(saved, call, names)
+    files = saved_run(saved, _call(iteration, adjoint), names)
     run = Run(iteration, adjoint, diagnostics, files, progress=progress)
     inputs = [*leaves, *param_leaves]
     if differentiated:
@@ -119,286 +105,13 @@ def iterate(
     return backend.unflatten(structure, last)
 
 
-@dataclass(frozen=True)
-class _Derivative:
-    """The derivative of one step, ready to be pulled.
-
-    Attributes:
-        before: the leaves of the state before the step.
-        pullback: from the adjoint of the next state to those of state and parameters.
-        nbytes: the bytes of both, as measured at the first step that was kept.
-    """
-
-    before: list[NDArray[Any]]
-    pullback: Callable[[Any], Any]
-    nbytes: int
-
-
-class _Traced:
-    """The bytes that Python holds at the end of a block, and did not at its start."""
-
-    nbytes = 0
-
-    def __enter__(self) -> _Traced:
-        self._mine = not tracemalloc.is_tracing()
-        if self._mine:
-            tracemalloc.start()
-        self._before = tracemalloc.get_traced_memory()[0]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.nbytes = max(tracemalloc.get_traced_memory()[0] - self._before, 0)
-        if self._mine:
-            tracemalloc.stop()
-
-
-class Iteration(Trajectory):
-    """The dynamics of a map on containers of float arrays.
-
-    The inputs are numbered: the leaves of the state, then those of the parameters.
-
-    Args:
-        step: the map.
-        backend: the array library.
-        structure: the structure of the state.
-        names: the names of its leaves, for messages.
-        param_structure: the structure of the parameters.
-        steps: how many steps.
-        differentiated: whether a sweep will follow.
-    """
-
-    name = "iterate"
-    arithmetic = "floats"
-    obstacle = "a map given as a function has no known inverse"
-
-    def __init__(
-        self,
-        step: Callable[[Any, Any, int], Any],
-        backend: Any,
-        structure: Any,
-        names: Sequence[str],
-        param_structure: Any,
-        steps: int,
-        *,
-        differentiated: bool,
-    ) -> None:
-        self.step = step
-        self.backend = backend
-        self.structure = structure
-        self.names = names
-        self.param_structure = param_structure
-        self.steps = steps
-        self.differentiated = differentiated
-        self.checked = False
-        self.keeping = False
-        self.kept: _Derivative | None = None
-        self._derivative_nbytes: int | None = None
-
-    def start(self, inputs: Sequence[Any]) -> None:
-        count = len(self.names)
-        # Copies: the caller may write to the arrays between the two passes.
-        self.first = [np.array(leaf) for leaf in inputs[:count]]
-        self.to_first()
-        self.param_leaves = list(inputs[count:])
-        self.params = self.backend.unflatten(self.param_structure, self.param_leaves)
-
-    def to_first(self) -> None:
-        self.leaves = self.first
-
-    def result(self) -> tuple[NDArray[Any], ...]:
-        return tuple(self.leaves)
-
-    def advance(self, t: int) -> None:
-        if self.keeping:
-            self._advance_keeping(t)
-            return
-        leaves = self._checked(self.step(self._x(self.leaves), self.params, t), t)
-        if t == 0 and self.differentiated and not self.checked:
-            self._preflight(leaves)
-            self.checked = True
-        self.leaves = leaves
-        self.meet(t + 1)
-
-    def _advance_keeping(self, t: int) -> None:
-        """Take a step and keep its derivative with respect to all that can be asked for."""
-        before, every = self.leaves, range(len(self.param_leaves))
-        if self._derivative_nbytes is None:
-            with _Traced() as traced:
-                after, pullback = self._linearized(t, every)
-            self._derivative_nbytes = traced.nbytes
-        else:
-            after, pullback = self._linearized(t, every)
-        self.leaves = self._checked(self._x(after), t)
-        self.meet(t + 1)
-        nbytes = self._derivative_nbytes + sum(leaf.nbytes for leaf in before)
-        self.kept = _Derivative(before, pullback, nbytes)
-
-    def pull_kept(self, kept: _Derivative) -> None:
-        """Carry the adjoint back by a derivative that was kept, to the state it was taken at."""
-        self.leaves = kept.before
-        bars, param_bars = kept.pullback(self.bars)
-        self._carry(bars, [param_bars[i] for i in self.active])
-
-    def pull(self, t: int) -> None:
-        after, pullback = self._linearized(t, self.active)
-        self.meet(t + 1, checksum(*map(np.asarray, after)))
-        self._carry(*pullback(self.bars))
-
-    def _linearized(self, t: int, active: Sequence[int]) -> tuple[list[Any], Any]:
-        """The next state, and the pullback of step t to the state and to the active parameters."""
-
-        def taken(leaves: Any, values: Any) -> Any:
-            given = list(self.param_leaves)
-            for i, value in zip(active, values, strict=True):
-                given[i] = value
-            params = self.backend.unflatten(self.param_structure, given)
-            return self.backend.flatten(self.step(self._x(leaves), params, t))[0]
-
-        values = [self.param_leaves[i] for i in active]
-        after, pullback = self.backend.vjp(taken, self.leaves, values)
-        self._refuse_traced(after)
-        return after, pullback
-
-    def _carry(self, bars: Any, param_bars: Sequence[Any]) -> None:
-        """Take over the adjoint of the state, and add those of the parameters."""
-        self._refuse_traced([*bars, *param_bars])
-        self.bars = bars
-        self.param_bars = [
-            bar if old is None else old + bar
-            for old, bar in zip(self.param_bars, param_bars, strict=True)
-        ]
-
-    def snapshot(self) -> Snapshot:
-        return {str(i): leaf.copy() for i, leaf in enumerate(self.leaves)}
-
-    def restore(self, snapshot: Snapshot) -> None:
-        self.leaves = [np.array(snapshot[str(i)]) for i in range(len(self.leaves))]
-
-    def between(self, first: Snapshot, last: Snapshot, t: int) -> Snapshot:
-        fraction = t / self.steps
-        point = {name: (1 - fraction) * x + fraction * last[name] for name, x in first.items()}
-        return {name: np.asarray(x, first[name].dtype) for name, x in point.items()}
-
-    def cut(self) -> None:
-        self.bars = [np.zeros_like(bar) for bar in self.bars]
-
-    def fingerprint(self) -> int:
-        return checksum(*self.leaves)
-
-    def begin(self, wanted: Sequence[int], cotangents: Sequence[Any]) -> None:
-        self.wanted = wanted
-        count = len(self.leaves)
-        self.active = [i - count for i in wanted if i >= count]
-        self.bars: list[Any] = [
-            np.zeros_like(leaf) if bar is None else np.asarray(bar, leaf.dtype)
-            for leaf, bar in zip(self.leaves, cotangents, strict=True)
-        ]
-        self.param_bars: list[Any] = [None] * len(self.active)
-
-    def found(self) -> list[Any]:
-        count = len(self.leaves)
-        bars: list[Any] = []
-        for i in self.wanted:
-            if i < count:
-                bars.append(self.bars[i])
-            else:
-                bar = self.param_bars[self.active.index(i - count)]
-                bars.append(np.zeros_like(self.param_leaves[i - count]) if bar is None else bar)
-        return finite(bars)
-
-    def adjoint_norm(self, t: int) -> float:
-        norm = float(np.sqrt(sum(float(np.vdot(bar, bar).real) for bar in self.bars)))
-        if not np.isfinite(norm) and not all(np.isfinite(bar).all() for bar in self.bars):
-            raise NonFiniteError(NOT_FINITE.format(where=f" at step {t}"))
-        return norm
-
-    def export_adjoint(self) -> Snapshot:
-        arrays = {f"state/{i}": np.array(bar) for i, bar in enumerate(self.bars)}
-        return arrays | {
-            f"param/{i}": np.array(bar) for i, bar in enumerate(self.param_bars) if bar is not None
-        }
-
-    def import_adjoint(self, arrays: Snapshot) -> None:
-        self.bars = [np.array(arrays[f"state/{i}"]) for i in range(len(self.bars))]
-        self.param_bars = [arrays.get(f"param/{i}") for i in range(len(self.active))]
-
-    def checksum_of_inputs(self) -> int:
-        return checksum(*map(np.asarray, self.param_leaves))
-
-    def cause(self, t: int) -> str:
-        try:
-            once, again = (
-                checksum(*self.backend.flatten(self.step(self._x(self.leaves), self.params, t))[0])
-                for _ in range(2)
-            )
-        except Exception:  # whatever a map does at a state that is not its own
-            return _CHANGED
-        return _CHANGED if once == again else _STOCHASTIC
-
-    def describe(self, right: Snapshot, *, whole: bool) -> str:
-        kept = [right[str(i)] for i in range(len(self.leaves))]
-        return differing_leaves(self.leaves, kept, self.names)
-
-    @property
-    def elements(self) -> int:
-        return sum(leaf.size for leaf in self.leaves)
-
-    @property
-    def state_nbytes(self) -> int:
-        return bytes_of(dict(zip(self.names, self.leaves, strict=True)))
-
-    def _x(self, leaves: Sequence[Any]) -> Any:
-        return self.backend.unflatten(self.structure, leaves)
-
-    def _checked(self, x: Any, t: int) -> list[NDArray[Any]]:
-        """The leaves of a next state, which must be like those before."""
-        leaves, structure = self.backend.flatten(x)
-        if structure != self.structure:
-            raise ArgumentError(
-                f"step: at step {t} it returned another container than it was given ({structure} "
-                f"instead of {self.structure}); return the next state in the form of x0"
-            )
-        self._refuse_traced(leaves)
-        for name, old, new in zip(self.names, self.leaves, leaves, strict=True):
-            kind = f"{np.asarray(new).dtype} of shape {np.shape(new)}"
-            if kind != f"{old.dtype} of shape {old.shape}":
-                raise ArgumentError(
-                    f"step: at step {t} it returned {kind} for {name}, which was {old.dtype} of "
-                    f"shape {old.shape}; keep shapes and dtypes (give x0 in those of the result)"
-                )
-        return [np.asarray(leaf) for leaf in leaves]
-
-    def _preflight(self, leaves: Sequence[NDArray[Any]]) -> None:
-        """The first step as the sweep will take it: its bits must be the same."""
-        again, _ = self.backend.vjp(
-            lambda x, params: self.backend.flatten(
-                self.step(self._x(x), self.backend.unflatten(self.param_structure, params), 0)
-            )[0],
-            self.leaves,
-            self.param_leaves,
-        )
-        self._refuse_traced(again)
-        if checksum(*again) != checksum(*leaves):
-            raise ReversalError(
-                "step 0 has other bits when the sweep takes it, so the run cannot be gone back "
-                f"over: {_STOCHASTIC}"
-            )
-
-    def _refuse_traced(self, found: Sequence[Any]) -> None:
-        if any(self.backend.is_traced(x) for x in found):
-            raise ArgumentError(
-                "step: it uses a traced value that it was not handed (by closure), so its "
-                "derivative would be lost; pass that value to iterate as params"
-            )
-
-
-_STOCHASTIC = (
-    "the map is not a deterministic function of (x, params, t), or an operation gives its result "
-    "another memory layout when it is differentiated. Draw noise from t and a seed "
-    "(numpy.random.Philox), and keep arrays contiguous."
-)
-_CHANGED = (
-    "the step is repeatable now, so something changed between the two passes: arrays written to in "
-    "place, the number of BLAS threads, or the map's own state. Keep them fixed until the "
-    "derivative has been taken."
-)
+def _call(iteration: Iteration, adjoint: Adjoint) -> dict[str, str]:
+    """What a saved run must have in common with the call that continues it, but for its inputs."""
+    step = iteration.step
+    return {
+        "step": getattr(step, "__qualname__", type(step).__qualname__),
+        "container of the state": str(iteration.structure),
+        "container of params": str(iteration.param_structure),
+        "number of steps": str(iteration.steps),
+        "adjoint": repr(adjoint),
+    }

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from retrograd.adjoints import Snapshot, bytes_of
 from retrograd.errors import LatticeOverflowError, NonFiniteError, ReversalError
-from retrograd.training.differences import differing
 from retrograd.training.factors import factors_of
 from retrograd.training.state import State
 from retrograd.training.step import Step
@@ -148,7 +147,7 @@ class LatticeTraining(Training):
         if where or not whole:
             return where
         digits = {slot: buffer.digits for slot, buffer in self.state.buffers.items()}
-        kept = {slot: right[f"{slot}:digits"] for slot in digits}
+        kept = {slot: right[f"{slot}/digits"] for slot in digits}
         return self.differences(digits, kept, what="the digits of slot")
 
     def _weights(self) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from retrograd.adjoints import Adjoint, Snapshot
+from retrograd.adjoints.named_arrays import joined, part_of
 from retrograd.errors import (
     ArgumentError,
     LatticeOverflowError,
@@ -125,7 +126,7 @@ class Run:
         self.swept = True
         self.trajectory.begin(wanted, cotangents)
         self._compare_last()
-        self.norms = array("d", [self.trajectory.adjoint_norm(self.steps)])
+        self.norms = array("d", [self._last_norm()])
         purpose = "" if self.saved is None else self._purpose(wanted, cotangents)
         come_to = self._come_to(purpose)
         with self.way_back:
@@ -153,14 +154,14 @@ class Run:
             return self.steps
         t, arrays = place
         self._load(arrays)
-        self.trajectory.import_adjoint(_part(arrays, "adjoint/"))
+        self.trajectory.import_adjoint(part_of(arrays, "adjoint"))
         self._compare(t)
         return t
 
     def _save(self, t: int, purpose: str) -> None:
         if self.saved is None or t == 0:
             return
-        adjoint = {f"adjoint/{name}": x for name, x in self.trajectory.export_adjoint().items()}
+        adjoint = joined({"adjoint": self.trajectory.export_adjoint()})
         self.saved.keep_place(t, purpose, {**self._exported(), **adjoint})
 
     def _exported(self) -> Snapshot:
@@ -184,19 +185,19 @@ class Run:
                 "repairs": np.array([*self.repairs, *self.memory.repaired], np.str_),
             },
         }
-        return {f"{part}/{name}": x for part, named in parts.items() for name, x in named.items()}
+        return joined(parts)
 
     def _load(self, arrays: Snapshot) -> None:
         """Become what `_exported` gave."""
-        run = _part(arrays, "run/")
+        run = part_of(arrays, "run")
         self.inputs_mark, self.bytes_kept, self.tape_bits = run["counts"].tolist()
         self.bytes_peak = self.bytes_kept
         self.marks = {int(t): int(mark) for t, mark in run["marks"]}
         self.norms = array("d", run["norms"].tobytes())
         self.repairs = run["repairs"].tolist()
-        self.trajectory.import_notes(_part(arrays, "notes/"))
-        self.trajectory.restore(_part(arrays, "state/"))
-        self.memory.load(_part(arrays, "memory/"))
+        self.trajectory.import_notes(part_of(arrays, "notes"))
+        self.trajectory.restore(part_of(arrays, "state"))
+        self.memory.load(part_of(arrays, "memory"))
 
     def _stretches(self) -> Iterator[tuple[int, int]]:
         """The spans of steps between fingerprints, the last first."""
@@ -254,6 +255,14 @@ class Run:
             return False
         return not whole or (t in self.marks and self.trajectory.fingerprint() != self.marks[t])
 
+    def _last_norm(self) -> float:
+        try:
+            return self.trajectory.adjoint_norm(self.steps)
+        except NonFiniteError as error:
+            if self._inputs_changed():
+                raise ReversalError(INPUTS_CHANGED) from error
+            raise
+
     def _compare_last(self) -> None:
         try:
             self.trajectory.meet(self.steps)
@@ -298,8 +307,3 @@ class Run:
             growth_by_step=[norm / last if last > 0 else math.nan for norm in self.norms[:0:-1]],
             repairs=(*self.repairs, *self.memory.repaired),
         )
-
-
-def _part(arrays: Snapshot, lead: str) -> Snapshot:
-    """The arrays whose names start so, without that part of their names."""
-    return {name[len(lead) :]: x for name, x in arrays.items() if name.startswith(lead)}

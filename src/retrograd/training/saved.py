@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from retrograd.adjoints import Snapshot
+from retrograd.counts import check_count
 from retrograd.errors import ArgumentError, DataError
 from retrograd.files import file_sha256, replace_file, replacing
 
@@ -64,12 +65,8 @@ class Saved:
     def __init__(self, folder: str | os.PathLike[str], every: int | None = None) -> None:
         if not isinstance(folder, str | os.PathLike):
             raise ArgumentError(f"Saved: folder={folder!r:.60} was given; give a folder's path")
-        if every is not None and (
-            not isinstance(every, int) or isinstance(every, bool) or every < 1
-        ):
-            raise ArgumentError(
-                f"Saved: every={every!r} was given; give a whole number of steps, at least 1"
-            )
+        if every is not None:
+            check_count("every", every, caller="Saved")
         self.folder = Path(folder)
         self.every = every
 

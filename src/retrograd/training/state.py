@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retrograd.adjoints import Snapshot
+from retrograd.adjoints.named_arrays import joined, part_of
 from retrograd.lattice import (
     Decays,
     FixedPoint,
@@ -55,9 +57,9 @@ class State:
         factors: Mapping[str, Factors],
     ) -> None:
         self.layout = layout
+        words = optimizer.slot_words()
         self.lattices = {
-            slot: FixedPoint(radix, optimizer.words.get(slot, 1))
-            for slot, radix in optimizer.slot_radixes().items()
+            slot: FixedPoint(radix, words[slot]) for slot, radix in optimizer.slot_radixes().items()
         }
         self.slots: dict[str, Integers] = {
             slot: lattice.zeros(layout.size) for slot, lattice in self.lattices.items()
@@ -116,9 +118,7 @@ class State:
         parts = self.layout.split(self._evaluate(slot, np.empty(self.layout.size)))
         return [part.astype(dtype, copy=False) for part, dtype in zip(parts, dtypes, strict=True)]
 
-    def add(
-        self, slot: str, source: Floats, factor: Floats, step: int, first: int = 0
-    ) -> None:
+    def add(self, slot: str, source: Floats, factor: Floats, step: int, first: int = 0) -> None:
         """slot <- slot + Q(factor * source), range and finiteness checked.
 
         Args:
@@ -171,28 +171,26 @@ class State:
         for keeper in self._keepers.values():
             keeper.keep = keep
 
-    def snapshot(self) -> dict[str, NDArray[Any]]:
+    def snapshot(self) -> Snapshot:
         """A copy of the slots and of the digits, without the tape behind them."""
-        arrays: dict[str, NDArray[Any]] = {slot: x.copy() for slot, x in self.slots.items()}
-        for name, keeper in self._keepers.items():
-            arrays.update({f"{name}:{key}": array for key, array in keeper.snapshot().items()})
-        return arrays
+        kept = {name: keeper.snapshot() for name, keeper in self._keepers.items()}
+        return {**{slot: x.copy() for slot, x in self.slots.items()}, **joined(kept)}
 
-    def restore(self, snapshot: Mapping[str, NDArray[Any]]) -> None:
+    def restore(self, snapshot: Snapshot) -> None:
         """Go to a state; the tape is empty then."""
         for slot, integers in self.slots.items():
             integers[...] = snapshot[slot]
             self._changed(slot)
         for name, keeper in self._keepers.items():
-            keeper.restore(_part(snapshot, name))
+            keeper.restore(part_of(snapshot, name))
 
     def between(
         self,
-        first: Mapping[str, NDArray[Any]],
-        last: Mapping[str, NDArray[Any]],
+        first: Snapshot,
+        last: Snapshot,
         fraction: float,
         counts: Mapping[str, int],
-    ) -> dict[str, NDArray[Any]]:
+    ) -> Snapshot:
         """The point of the lattice next to a straight line, with the digits of its first state.
 
         Args:
@@ -214,18 +212,14 @@ class State:
         self._fresh.clear()
         return self.snapshot()
 
-    def export_tape(self) -> dict[str, NDArray[Any]]:
+    def export_tape(self) -> Snapshot:
         """The tape as named arrays."""
-        return {
-            f"{name}:{key}": array
-            for name, keeper in self._keepers.items()
-            for key, array in keeper.export().items()
-        }
+        return joined({name: keeper.export() for name, keeper in self._keepers.items()})
 
-    def import_tape(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def import_tape(self, arrays: Snapshot) -> None:
         """Put a tape in place."""
         for name, keeper in self._keepers.items():
-            keeper.load(_part(arrays, name))
+            keeper.load(part_of(arrays, name))
 
     @property
     def tape_nbytes(self) -> int:
@@ -298,14 +292,12 @@ class State:
         """Numbers in units of the slot's integers, rounded to the lattice."""
         scaled = np.divide(numbers, self._spread(self.scale(slot)), out=self.scratch)
         return self.lattices[slot].quantize(
-            scaled, self.lattices[slot].zeros(self.layout.size), slot=slot, step=step,
+            scaled,
+            self.lattices[slot].zeros(self.layout.size),
+            slot=slot,
+            step=step,
             layout=self.layout,
         )
 
 
 _ONE = np.ones(1)
-
-
-def _part(arrays: Mapping[str, NDArray[Any]], name: str) -> dict[str, NDArray[Any]]:
-    lead = f"{name}:"
-    return {key[len(lead) :]: array for key, array in arrays.items() if key.startswith(lead)}

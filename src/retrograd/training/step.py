@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from retrograd.optimizers import Add, AddScaled, Decay, Program, RaiseTo
 from retrograd.optimizers.program import GIVEN, itself
-from retrograd.training.columns import Gathered, Row, aligned
 from retrograd.training.factors import factor_of
+from retrograd.training.rows import Gathered, Row, aligned
 from retrograd.training.state import State
 
 __all__ = ["Step"]
@@ -161,9 +161,7 @@ class Step:
         """The adjoint of the gradient, if it is known before the gradient is."""
         readers = self.program.readers
         self._directed = (
-            len(readers) == 1
-            and isinstance(readers[0], AddScaled)
-            and not self.program.gradient
+            len(readers) == 1 and isinstance(readers[0], AddScaled) and not self.program.gradient
         )
         if self._directed:
             assert isinstance(readers[0], AddScaled)
@@ -234,9 +232,7 @@ class Step:
         rise, pullback = self.backend.vjp(increment, *[known[name] for name in names])
         return rise, lambda bar: zip(names, pullback(bar), strict=True)
 
-    def _undone(
-        self, statement: Add | RaiseTo, rise: Floats, bar: Floats, block: slice
-    ) -> Floats:
+    def _undone(self, statement: Add | RaiseTo, rise: Floats, bar: Floats, block: slice) -> Floats:
         """Undo an addition or a maximum; the cotangent of the increment."""
         slot = statement.slot
         if isinstance(statement, Add):

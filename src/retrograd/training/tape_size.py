@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import log2
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.lattice import Layout
+from retrograd.lattice.erasures import erased_nbytes
+from retrograd.lattice.information_buffer import CAPACITY, WORD
 from retrograd.training.factors import Factors
 
 __all__ = ["tape_nbytes_after"]
 
-# An information buffer's digits take 8 bytes an element and stay below 2**32; beyond that, words of
-# 16 bits are spilled.
-_DIGITS, _CAPACITY, _WORD = 8, 32, 16
+_DIGITS = 8  # bytes of an element's digits that are not spilled
 
 
 def tape_nbytes_after(
@@ -42,10 +43,9 @@ def _of_slot(steps: int, factors: Factors, layout: Layout, words: int) -> int:
             zero = values == 0
             bits = bits - times * np.log2(np.where(zero, 1.0, values))
             erased += int(times * _elements(zero, layout))
-    spilled = np.ceil(np.maximum(bits - _CAPACITY, 0) / _WORD)
-    # What is multiplied by 0 is kept whole, the limbs below the first in 6 bytes each.
-    kept = erased * (8 + 6 * (words - 1))
-    return _DIGITS * layout.size + int(_elements(spilled, layout)) * _WORD // 8 + kept
+    spilled = np.ceil(np.maximum(bits - log2(CAPACITY), 0) / WORD)
+    kept = erased * erased_nbytes(words)
+    return _DIGITS * layout.size + int(_elements(spilled, layout)) * WORD // 8 + kept
 
 
 def _elements(columns: NDArray[np.generic], layout: Layout) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +14,10 @@ from retrograd.adjoints import Snapshot
 from retrograd.errors import NonFiniteError
 from retrograd.lattice import Layout, checksum
 from retrograd.optimizers import Optimizer
-from retrograd.training.columns import Row
 from retrograd.training.differences import differing
 from retrograd.training.gradients import Gradients
 from retrograd.training.results import Results, norm_of
+from retrograd.training.rows import Row
 from retrograd.training.trajectory import Trajectory
 
 __all__ = ["Problem", "Training"]
@@ -129,7 +130,8 @@ class Training(Trajectory):
             bar.fill(0.0)
 
     def adjoint_norm(self, t: int) -> float:
-        return norm_of(self.results.bars["weights"], t)
+        norms = [norm_of(self.results.bars[slot], t) for slot in {"weights", self.program.result}]
+        return math.hypot(*norms)
 
     def export_adjoint(self) -> Snapshot:
         return self.results.export()

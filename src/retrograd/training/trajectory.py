@@ -92,7 +92,10 @@ class Trajectory(Dynamics):
 
     @abstractmethod
     def adjoint_norm(self, t: int) -> float:
-        """The norm of the adjoint of the state (of the weights, in training) at step t.
+        """The norm of the adjoint of the state at step t: in training, of the weights.
+
+        Where training returns another slot, such as an average of the weights, that of the slot
+        counts too.
 
         Raises:
             NonFiniteError: it is NaN or infinite.

@@ -168,5 +168,7 @@ def test_an_optimizer_is_needed_to_invert_one() -> None:
 @pytest.mark.parametrize("lags", [0, -1, 1.5, True, "two"])
 @pytest.mark.parametrize("kind", [Linear, OnlineLinear])
 def test_lags_are_a_number_of_changes(kind: Any, lags: Any) -> None:
-    with pytest.raises(ArgumentError, match=f"{kind.__name__}: lags is .*; give a whole number"):
+    with pytest.raises(
+        ArgumentError, match=f"{kind.__name__}: lags=.* was given; give a whole number"
+    ):
         kind(lags)

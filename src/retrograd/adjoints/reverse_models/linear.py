@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from retrograd.adjoints.adjoint import Dynamics
 from retrograd.adjoints.reverse_models.model import Predictor, ReverseModel
-from retrograd.adjoints.reverse_models.online_linear import Learner, check_lags
+from retrograd.adjoints.reverse_models.online_linear import Learner
 from retrograd.adjoints.reverse_models.regression import Coefficients
+from retrograd.counts import check_count
 
 __all__ = ["Linear"]
 
@@ -30,7 +31,7 @@ class Linear(ReverseModel):
     """
 
     def __init__(self, lags: int = 2, coefficients: Coefficients | None = None) -> None:
-        check_lags("Linear", lags)
+        check_count("lags", lags, caller="Linear")
         self.lags = lags
         self.later = lags + 1
         self.coefficients = coefficients

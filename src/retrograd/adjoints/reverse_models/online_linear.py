@@ -20,9 +20,9 @@ from retrograd.adjoints.reverse_models.regression import (
     features,
     predicted,
 )
-from retrograd.errors import ArgumentError
+from retrograd.counts import check_count
 
-__all__ = ["Learner", "OnlineLinear", "check_lags"]
+__all__ = ["Learner", "OnlineLinear"]
 
 
 class OnlineLinear(ReverseModel):
@@ -39,7 +39,7 @@ class OnlineLinear(ReverseModel):
     """
 
     def __init__(self, lags: int = 2) -> None:
-        check_lags("OnlineLinear", lags)
+        check_count("lags", lags, caller="OnlineLinear")
         self.lags = lags
         self.later = lags + 1
 
@@ -48,12 +48,6 @@ class OnlineLinear(ReverseModel):
 
     def __repr__(self) -> str:
         return f"OnlineLinear(lags={self.lags})"
-
-
-def check_lags(model: str, lags: object) -> None:
-    """Refuse what is no number of changes."""
-    if not isinstance(lags, int | np.integer) or isinstance(lags, bool) or lags < 1:
-        raise ArgumentError(f"{model}: lags is {lags!r:.60}; give a whole number of at least 1")
 
 
 class Learner(Predictor):

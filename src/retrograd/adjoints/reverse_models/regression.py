@@ -23,8 +23,12 @@ __all__ = ["Coefficients", "Regression", "features", "predicted"]
 Floats = NDArray[np.float64]
 Coefficients = dict[str, tuple[float, ...]]
 
+# Rows with a feature larger than so many times the element are left out of the sums.
 _MOST = 2.0**16
+# Added to the diagonal, whose entries are about 1, so that features may depend on each other.
 _RIDGE = 2.0**-40
+# The last digit of every float64 is a multiple of 2**-_BASE; even, so that it has a root.
+_BASE = 1130
 
 
 def features(name: str, later: Sequence[Snapshot], lags: int) -> list[Floats]:
@@ -136,10 +140,6 @@ class Regression:
     def load(self, saved: NDArray[np.uint8]) -> None:
         """Put in place what `export` gave."""
         self.sums = json.loads(saved.tobytes())
-
-
-# The last digit of every float64 is a multiple of 2**-_BASE; even, so that it has a root.
-_BASE = 1130
 
 
 def _finite(array: NDArray[Any]) -> Floats:

@@ -109,6 +109,13 @@ def stack(
 ) -> Any:  # fmt: skip
     """`numpy.stack`."""
     arrays = [as_array(a) for a in arrays]
+    for a in arrays:
+        # Here, because lists of such things would be taken for arrays of them again and again.
+        if isinstance(a, np.ndarray) and a.dtype.hasobject:
+            raise ArgumentError(
+                f"array: {a.tolist()!r:.60} was given beside traced numbers; give numbers and "
+                "arrays of them"
+            )
     shape = shape_of(arrays[0])
     if any(shape_of(a) != shape for a in arrays):
         raise ArgumentError(
