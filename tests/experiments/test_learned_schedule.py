@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import replace
 
 import numpy as np
@@ -53,11 +54,17 @@ ADJOINTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def by_reversible(tmp_path_factory):
+    out = tmp_path_factory.mktemp("study")
+    learn_schedule(SMALL, out)
+    return read(out)
+
+
 @pytest.mark.parametrize(("settings", "meant"), ADJOINTS.values(), ids=ADJOINTS)
-def test_every_adjoint_learns_the_same_and_is_named(settings, meant, tmp_path):
-    learn_schedule(SMALL, tmp_path / "a")
-    learn_schedule(settings, tmp_path / "b")
-    one, two = read(tmp_path / "a"), read(tmp_path / "b")
+def test_every_adjoint_learns_the_same_and_is_named(settings, meant, by_reversible, tmp_path):
+    learn_schedule(settings, tmp_path)
+    one, two = by_reversible, read(tmp_path)
     for i, (a, b) in enumerate(zip(one.entries, two.entries, strict=True)):
         assert a["train_loss"] == pytest.approx(b["train_loss"], rel=1e-12)
         np.testing.assert_allclose(
@@ -66,12 +73,12 @@ def test_every_adjoint_learns_the_same_and_is_named(settings, meant, tmp_path):
     assert [entry.get("adjoint") for entry in two.entries] == [meant] * 3 + [None]
     assert one.summary["adjoint"] == "Reversible()"
     assert two.summary["adjoint"] == meant
-    assert make_report(tmp_path / "b").read_text(encoding="utf-8").count(meant.split("(")[0]) >= 1
+    assert meant in html.unescape(make_report(tmp_path).read_text(encoding="utf-8"))
 
 
 def test_memory_that_holds_no_state_is_refused():
     problem = Problem(replace(SMALL, adjoint="auto", memory="1 kB"), load("mnist-10k"))
-    with pytest.raises(ArgumentError, match=r"1,000 bytes"):
+    with pytest.raises(ArgumentError, match="memory=1000 bytes"):
         rg.grad(problem.objective, has_aux=True)(problem.start(), 0)
 
 

@@ -66,7 +66,7 @@ def runs(draw: Any) -> tuple[Any, Any, int]:
     moves = draw(st.lists(st.sampled_from(MOVES), min_size=1, max_size=3))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     long = len(turns) < 3 and sum(int(np.prod(shape)) for shape in sizes) < 8
-    steps = draw(st.integers(1, 2000 if long else 60))
+    steps = draw(st.integers(1, 500 if long else 40))
 
     def vary(value: float, kind: str) -> Any:
         noise = lambda *shape: value * rng.uniform(0.5, 1.0, shape)  # noqa: E731
@@ -90,7 +90,7 @@ def bowl(w: Any, hyper: Any, step: int) -> Any:
 
 
 @given(runs())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_any_program_returns_to_its_initial_state(given: tuple[Any, Any, int]) -> None:
     optimizer, weights, steps = given
     bars = []

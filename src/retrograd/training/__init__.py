@@ -7,4 +7,13 @@ from retrograd.training.saved import Saved
 from retrograd.training.train import train
 from retrograd.training.train_in_floats import train_in_floats
 
-__all__ = ["Certificate", "Diagnostics", "Saved", "iterate", "train", "train_in_floats"]
+__all__ = [
+    "Certificate",
+    "Diagnostics",
+    "HypergradientCheck",
+    "Saved",
+    "check_hypergradient",
+    "iterate",
+    "train",
+    "train_in_floats",
+]
