@@ -33,9 +33,9 @@ Integers = NDArray[np.int64]
 
 _OWNER = "the decays of a slot"
 
-# What the decays that are put off may amount to. After them the scale is above 1/4, and the
-# integers are less than 4 times as large as they would be without a scale.
-_LARGEST = 2.0
+# What the decays that are put off may amount to. After them the scale is above 1/8, and the
+# integers are less than 8 times as large as they would be without a scale.
+_LARGEST = 4.0
 # More decays are not put off, whatever the factor.
 _MOST = 64
 # Of so many stretches between halvings one scale is kept; the others follow from it.
@@ -52,7 +52,7 @@ def period(smallest: float, columns: int, layout: Layout) -> int:
 
     Example:
         >>> [period(factor, 1, Layout([(5,)])) for factor in (0.0, 0.3, 0.9, 0.99, 0.999)]
-        [1, 1, 6, 64, 64]
+        [1, 1, 13, 64, 64]
     """
     if smallest <= 0 or columns not in (1, len(layout)):
         return 1

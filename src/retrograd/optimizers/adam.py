@@ -75,7 +75,7 @@ class Adam(Optimizer):
         beta2: decay of the second moment, in [0, 1).
         epsilon: above 0.
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
-            "weights", 48 for "first" and 84 for "second" in two words, hold magnitudes below
+            "weights", 47 for "first" and 83 for "second" in two words, hold magnitudes below
             262,144, 4,096 and 4,194,304 (gradients of 2,048). Over hundreds of steps the weights
             follow float64 Adam to 1e-6 of their moves for gradients from 1e-7 to 1e+3.
 
@@ -118,5 +118,5 @@ class Adam(Optimizer):
         "beta2": FRACTION,
         "epsilon": POSITIVE,
     }
-    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "first": 48, "second": 84}
+    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "first": 47, "second": 83}
     words: ClassVar[Mapping[str, int]] = {"second": 2}

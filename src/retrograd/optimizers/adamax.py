@@ -37,7 +37,7 @@ class Adamax(Optimizer):
         beta2: decay of the largest gradient, in [0, 1).
         epsilon: above 0.
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
-            "weights" and, in two words, 70 for "first" and "norm", hold magnitudes below 262,144
+            "weights" and, in two words, 69 for "first" and "norm", hold magnitudes below 262,144
             and 2**36.
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
@@ -74,5 +74,5 @@ class Adamax(Optimizer):
         "beta2": FRACTION,
         "epsilon": POSITIVE,
     }
-    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "first": 70, "norm": 70}
+    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "first": 69, "norm": 69}
     words: ClassVar[Mapping[str, int]] = {"first": 2, "norm": 2}

@@ -29,7 +29,7 @@ class Averaged(Wrapper):
         optimizer: the optimizer to take the weights from.
         decay: in [0, 1).
         radix: binary digits after the point on the lattice, by slot. The default for "average",
-            70 in two words, holds magnitudes below 2**36.
+            69 in two words, holds magnitudes below 2**36.
 
         The decay is one number, `per_step`, `per_leaf`, or a container like the weights.
 
@@ -50,7 +50,7 @@ class Averaged(Wrapper):
 
     own_domains: ClassVar[Mapping[str, Interval]] = {"decay": FRACTION}
     own_slots: ClassVar[tuple[str, ...]] = ("average",)
-    own_radixes: ClassVar[Mapping[str, int]] = {"average": 70}
+    own_radixes: ClassVar[Mapping[str, int]] = {"average": 69}
     own_words: ClassVar[Mapping[str, int]] = {"average": 2}
 
     def extended(self, program: Program) -> Program:

@@ -33,7 +33,7 @@ class Lion(Optimizer):
         beta1: the share of the momentum in a move, in [0, 1).
         beta2: decay of the momentum, in [0, 1).
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
-            "weights" and, in two words, 70 for "first", hold magnitudes below 262,144 and
+            "weights" and, in two words, 69 for "first", hold magnitudes below 262,144 and
             2**36.
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
@@ -63,5 +63,5 @@ class Lion(Optimizer):
         ),
     )
     domains: ClassVar[Mapping[str, Interval]] = {"beta1": FRACTION, "beta2": FRACTION}
-    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "first": 70}
+    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "first": 69}
     words: ClassVar[Mapping[str, int]] = {"first": 2}

@@ -94,7 +94,7 @@ class Muon(Optimizer):
         rest_rate: of the rest, plain momentum; any finite number.
         momentum: in [0, 1).
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
-            "weights" and, in two words, 70 for "velocity", hold magnitudes below 262,144 and
+            "weights" and, in two words, 69 for "velocity", hold magnitudes below 262,144 and
             2**36.
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
@@ -127,5 +127,5 @@ class Muon(Optimizer):
         ),
     )
     domains: ClassVar[Mapping[str, Interval]] = {"momentum": FRACTION}
-    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "velocity": 70}
+    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "velocity": 69}
     words: ClassVar[Mapping[str, int]] = {"velocity": 2}

@@ -63,7 +63,7 @@ class NAdam(Optimizer):
         epsilon: above 0.
         momentum_decay: how fast the momentum grows, at least 0.
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
-            "weights", 50 for "bias" and, in two words, 70 for "first" and 84 for "second", hold
+            "weights", 49 for "bias" and, in two words, 69 for "first" and 83 for "second", hold
             magnitudes below 262,144 (weights), 2**36 (first moments) and 4,194,304 (second
             moments: gradients of 2,048).
 
@@ -107,5 +107,5 @@ class NAdam(Optimizer):
         "epsilon": POSITIVE,
         "momentum_decay": NOT_NEGATIVE,
     }
-    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "first": 70, "second": 84, "bias": 50}
+    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "first": 69, "second": 83, "bias": 49}
     words: ClassVar[Mapping[str, int]] = {"first": 2, "second": 2}

@@ -26,7 +26,7 @@ class Nesterov(Optimizer):
         rate: any finite number.
         momentum: in [0, 1).
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
-            "weights" and 50 for "velocity", hold magnitudes below 262,144 and 1,024.
+            "weights" and 49 for "velocity", hold magnitudes below 262,144 and 1,024.
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
 
@@ -57,4 +57,4 @@ class Nesterov(Optimizer):
         ),
     )
     domains: ClassVar[Mapping[str, Interval]] = {"momentum": FRACTION}
-    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "velocity": 50}
+    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "velocity": 49}

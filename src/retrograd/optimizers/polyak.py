@@ -33,7 +33,7 @@ class Polyak(Wrapper):
     Args:
         optimizer: the optimizer to take the weights from.
         radix: binary digits after the point on the lattice, by slot. The default for "mean",
-            70 in two words, holds magnitudes below 2**36.
+            69 in two words, holds magnitudes below 2**36.
 
     Example:
         >>> import numpy as np
@@ -48,7 +48,7 @@ class Polyak(Wrapper):
     """
 
     own_slots: ClassVar[tuple[str, ...]] = ("mean",)
-    own_radixes: ClassVar[Mapping[str, int]] = {"mean": 70}
+    own_radixes: ClassVar[Mapping[str, int]] = {"mean": 69}
     own_words: ClassVar[Mapping[str, int]] = {"mean": 2}
 
     def extended(self, program: Program) -> Program:

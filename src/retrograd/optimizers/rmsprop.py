@@ -58,7 +58,7 @@ class RMSprop(Optimizer):
         momentum: in [0, 1), or None for none (the default).
         epsilon: above 0.
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
-            "weights", 46 for "velocity" and, in two words, 84 for "second", hold magnitudes
+            "weights", 45 for "velocity" and, in two words, 83 for "second", hold magnitudes
             below 262,144, 16,384 and 4,194,304 (gradients of 2,048).
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.
@@ -98,5 +98,5 @@ class RMSprop(Optimizer):
     @property
     def radixes(self) -> Mapping[str, int]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The binary digits after the point of each slot of the program."""
-        velocity = {} if self.momentum is None else {"velocity": 46}
-        return {"weights": 44, "second": 84, **velocity}
+        velocity = {} if self.momentum is None else {"velocity": 45}
+        return {"weights": 44, "second": 83, **velocity}

@@ -30,7 +30,7 @@ class Signum(Optimizer):
         rate: any finite number.
         momentum: in [0, 1).
         radix: binary digits after the point on the lattice, by slot. The defaults, 44 for
-            "weights" and, in two words, 70 for "velocity", hold magnitudes below 262,144 and
+            "weights" and, in two words, 69 for "velocity", hold magnitudes below 262,144 and
             2**36. A velocity that has decayed to a few units of its last digit has the sign
             of rounding; one that never was anything but 0 stays 0.
 
@@ -60,5 +60,5 @@ class Signum(Optimizer):
         ),
     )
     domains: ClassVar[Mapping[str, Interval]] = {"momentum": FRACTION}
-    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "velocity": 70}
+    radixes: ClassVar[Mapping[str, int]] = {"weights": 44, "velocity": 69}
     words: ClassVar[Mapping[str, int]] = {"velocity": 2}

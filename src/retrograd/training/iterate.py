@@ -37,8 +37,8 @@ def iterate(
 
     Args:
         step: `step(x, params, t)`, the next state: a container like `x` of arrays of the same
-            shapes and dtypes. Deterministic; what it should be differentiated with respect to must
-            enter through `x` or `params`, not by closure.
+            shapes and dtypes. Deterministic; it may write to `x`, and not to `params`. What it
+            should be differentiated with respect to must enter through these two, not by closure.
         x0: the first state: a container of float arrays.
         params: what else the map depends on: a container (None for nothing).
         steps: how many steps, at least 1.

@@ -15,7 +15,7 @@ from retrograd.errors import ArgumentError, NonFiniteError, ReversalError
 from retrograd.lattice import checksum
 from retrograd.training.differences import differing_leaves
 from retrograd.training.results import NOT_FINITE, finite
-from retrograd.training.trajectory import Trajectory
+from retrograd.training.trajectory import Trajectory, arrays_of
 
 __all__ = ["Iteration"]
 
@@ -105,7 +105,9 @@ class Iteration(Trajectory):
         self.to_first()
         self.param_leaves = list(inputs[count:])
         self.smooth = [
-            i for i, leaf in enumerate(self.param_leaves) if np.asarray(leaf).dtype.kind in "fc"
+            i
+            for i, leaf in enumerate(self.param_leaves)
+            if any(array.dtype.kind in "fc" for array in arrays_of([leaf]))
         ]
         self.params = self.backend.unflatten(self.param_structure, self.param_leaves)
 
@@ -119,7 +121,7 @@ class Iteration(Trajectory):
         if self.keeping:
             self._advance_keeping(t)
             return
-        leaves = self._checked(self.step(self._x(self.leaves), self.params, t), t)
+        leaves = self._checked(self._next(t), t)
         if t == 0 and self.differentiated and not self.checked:
             self._preflight(leaves)
             self.checked = True
@@ -172,8 +174,8 @@ class Iteration(Trajectory):
         self._refuse_traced([*bars, *param_bars])
         self.bars = bars
         self.param_bars = [
-            bar if old is None else old + bar
-            for old, bar in zip(self.param_bars, param_bars, strict=True)
+            np.asarray(bar, dtype) if old is None else old + bar
+            for old, bar, dtype in zip(self.param_bars, param_bars, self.param_dtypes, strict=True)
         ]
 
     def snapshot(self) -> Snapshot:
@@ -202,6 +204,7 @@ class Iteration(Trajectory):
             for leaf, bar in zip(self.leaves, cotangents, strict=True)
         ]
         self.param_bars: list[Any] = [None] * len(self.active)
+        self.param_dtypes = [np.asarray(self.param_leaves[i]).dtype for i in self.active]
 
     def found(self) -> list[Any]:
         count = len(self.leaves)
@@ -231,14 +234,11 @@ class Iteration(Trajectory):
         self.param_bars = [arrays.get(f"param/{i}") for i in range(len(self.active))]
 
     def checksum_of_inputs(self) -> int:
-        return checksum(*map(np.asarray, self.param_leaves))
+        return checksum(*arrays_of(self.param_leaves))
 
     def cause(self, t: int) -> str:
         try:
-            once, again = (
-                checksum(*self.backend.flatten(self.step(self._x(self.leaves), self.params, t))[0])
-                for _ in range(2)
-            )
+            once, again = (checksum(*self.backend.flatten(self._next(t))[0]) for _ in range(2))
         except Exception:  # whatever a map does at a state that is not its own
             return _CHANGED
         return _CHANGED if once == again else _STOCHASTIC
@@ -254,6 +254,10 @@ class Iteration(Trajectory):
     @property
     def state_nbytes(self) -> int:
         return bytes_of(dict(zip(self.names, self.leaves, strict=True)))
+
+    def _next(self, t: int) -> Any:
+        """What the map makes of the state; it gets a copy, which it may write to."""
+        return self.step(self._x([leaf.copy() for leaf in self.leaves]), self.params, t)
 
     def _x(self, leaves: Sequence[Any]) -> Any:
         return self.backend.unflatten(self.structure, leaves)
@@ -294,9 +298,9 @@ class Iteration(Trajectory):
 
 
 _STOCHASTIC = (
-    "the map is not a deterministic function of (x, params, t), or an operation gives its result "
-    "another memory layout when it is differentiated. Draw noise from t and a seed "
-    "(numpy.random.Philox), and keep arrays contiguous."
+    "the map is not a deterministic function of (x, params, t), or writes to them in place, or an "
+    "operation gives its result another memory layout when it is differentiated. Draw noise from t "
+    "and a seed (numpy.random.Philox), write to copies, and keep arrays contiguous."
 )
 _CHANGED = (
     "the step is repeatable now, so something changed between the two passes: arrays written to in "

@@ -61,6 +61,8 @@ class Results:
         self.bars = {name: np.zeros(layout.size) for name in (*slots, "gradient")}
         self.tables = {name: np.zeros(tables[name].shape) for name in self.names}
         self.hyper_bars: list[Any] = [None] * len(self.active)
+        # A plain number has the derivative of a float64, whatever it is multiplied with.
+        self.hyper_dtypes = [np.asarray(hyper_leaves[i]).dtype for i in self.active]
 
     def note(self, name: str, t: int, bar: Floats) -> None:
         """A part of the adjoint of an optimizer's hyperparameter at step t."""
@@ -70,8 +72,8 @@ class Results:
     def note_hyper(self, bars: Sequence[Any]) -> None:
         """A part of the adjoint of the active leaves of `hyper`."""
         self.hyper_bars = [
-            bar if old is None else old + bar
-            for old, bar in zip(self.hyper_bars, bars, strict=True)
+            np.asarray(bar, dtype) if old is None else old + bar
+            for old, bar, dtype in zip(self.hyper_bars, bars, self.hyper_dtypes, strict=True)
         ]
 
     def add_to(self, slot: str, leaves: Sequence[Any]) -> None:

@@ -24,6 +24,7 @@ from retrograd.adjoints import Snapshot
 from retrograd.counts import check_count
 from retrograd.errors import ArgumentError, DataError
 from retrograd.files import file_sha256, replace_file, replacing
+from retrograd.training.trajectory import arrays_of
 
 __all__ = ["Saved", "SavedRun", "digest_of", "names_of", "saved_run"]
 
@@ -246,10 +247,11 @@ class SavedRun:
 
 
 def digest_of(x: Any) -> str:
-    """The SHA-256 of an input: of dtype, shape and bytes if it is numbers, else of its text."""
-    array = np.asarray(x)
-    if array.dtype.hasobject:
+    """The SHA-256 of an input: of dtype, shape and bytes, or its type's name where it has none."""
+    arrays = arrays_of([x])
+    if not arrays:
         return f"{type(x).__module__}.{type(x).__qualname__}"
+    array = arrays[0]
     digest = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
     digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()

@@ -18,7 +18,7 @@ from retrograd.training.differences import differing
 from retrograd.training.gradients import Gradients
 from retrograd.training.results import Results, norm_of
 from retrograd.training.rows import Row
-from retrograd.training.trajectory import Trajectory
+from retrograd.training.trajectory import Trajectory, arrays_of
 
 __all__ = ["Problem", "Training"]
 
@@ -147,7 +147,7 @@ class Training(Trajectory):
         self.gradients.import_marks(arrays["gradients"])
 
     def checksum_of_inputs(self) -> int:
-        return checksum(*self.tables.values(), *map(np.asarray, self.gradients.hyper_leaves))
+        return checksum(*self.tables.values(), *arrays_of(self.gradients.hyper_leaves))
 
     @property
     def elements(self) -> int:
