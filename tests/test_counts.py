@@ -11,7 +11,8 @@ from retrograd.errors import ArgumentError
 
 @pytest.mark.parametrize(("given", "least"), [(1, 1), (0, 0), (np.int32(7), 1), (10**30, 2)])
 def test_whole_numbers_are_accepted(given: object, least: int) -> None:
-    check_count("steps", given, least)
+    found = check_count("steps", given, least)
+    assert (found, type(found)) == (given, int)
 
 
 @pytest.mark.parametrize("given", [0, -1, True, 1.0, "3", None, np.float64(2), np.array([1])])

@@ -169,6 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context({"svg.hashsalt": "fluid", "svg.fonttype": "path"}):
         draw(rows).savefig(given.out / "fluid_memory.svg", metadata={"Date": None})
+    print(f"drawn: {given.out / 'fluid_memory.svg'}")
 
 
 if __name__ == "__main__":

@@ -305,7 +305,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Learn the text, let the model write, measure the gradient, and draw the figure."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="small sizes, in a second")
-    parser.add_argument("--out", type=Path, default=Path(), help="the folder of the figure")
+    default = Path("runs/language_model")
+    parser.add_argument("--out", type=Path, default=default, help="folder of the figure")
     options = parser.parse_args(argv)
     settings = QUICK if options.quick else Settings()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -321,6 +322,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     found = costs(single(params), passages, settings.rounds)
     report(found)
     draw(found, settings.letters, options.out / "language_model.svg")
+    print(f"\ndrawn: {options.out / 'language_model.svg'}")
 
 
 if __name__ == "__main__":

@@ -218,7 +218,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Learn the schedule, print the numbers, and draw the picture."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="small sizes, in a second")
-    parser.add_argument("--out", type=Path, default=Path(), help="the folder of the picture")
+    default = Path("runs/stream")
+    parser.add_argument("--out", type=Path, default=default, help="folder of the picture")
     parser.add_argument("--seed", type=int, default=5, help="of the instrument")
     options = parser.parse_args(argv)
     settings = QUICK if options.quick else Settings()
@@ -237,6 +238,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"  {name:8s} {step.value:.4f} {run.later:.4f}")
     print(f"initial scale {np.exp(after.hyper['log_scale']):.3f}, at first 0.300")
     print(f"spooled {read}; each batch came from the instrument once")
+    print(f"drawn: {options.out / 'stream.svg'}")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,16 @@
-"""Files that a crash leaves whole: the old content or the new, never a part of either."""
+"""Files that a crash leaves whole, the old content or the new, and seals by which damage shows."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-__all__ = ["file_sha256", "replace_file", "replacing", "write_through"]
+__all__ = ["file_sha256", "replace_file", "replacing", "sealed", "unsealed", "write_through"]
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -56,6 +57,33 @@ def file_sha256(path: Path) -> str:
     """The SHA-256 of the bytes of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sealed(fields: Mapping[str, Any]) -> bytes:
+    """Fields as JSON, with a SHA-256 of themselves, by which damage shows.
+
+    Example:
+        >>> content = sealed({"format": "notes 1", "count": 3})
+        >>> unsealed(content, "notes 1")
+        {'format': 'notes 1', 'count': 3}
+        >>> unsealed(content.replace(b"3", b"4"), "notes 1") is None
+        True
+    """
+    return json.dumps({**fields, "sha256": _seal(fields)}, indent=1).encode()
+
+
+def unsealed(content: bytes, kind: str) -> dict[str, Any] | None:
+    """The fields of sealed JSON; None if it is damaged, or its "format" is another one."""
+    try:
+        fields = json.loads(content)
+        seal = fields.pop("sha256")
+        return fields if seal == _seal(fields) and fields["format"] == kind else None
+    except (ValueError, AttributeError, TypeError, KeyError):
+        return None
+
+
+def _seal(fields: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def _flush_folder(folder: Path) -> None:

@@ -198,6 +198,11 @@ def test_memory_for_no_state_is_refused() -> None:
         Checkpointed(memory=5000).memory(Squares(60))
 
 
+def test_memory_for_no_fingerprints_is_refused_with_files_too() -> None:
+    with pytest.raises(ArgumentError, match=r"60 steps take 480; .* or 480 and keep states in f"):
+        Checkpointed(memory=479, on_disk=5).memory(Squares(60))
+
+
 def test_states_that_grow_are_refused() -> None:
     class Growing(Squares):
         def snapshot(self) -> Snapshot:

@@ -194,5 +194,5 @@ def test_the_scripts_draw_their_pictures(run_example, tmp_path):
     assert "objective" in said
     assert (tmp_path / "drawn/fluid_smiley.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "drawn/fluid_smiley.gif").read_bytes().startswith(b"GIF89a")
-    assert run_example("fluid/fluid_memory", "--quick", "--out", "drawn").count("\n") == 8
+    assert run_example("fluid/fluid_memory", "--quick", "--out", "drawn").count("\n") == 9
     assert "<svg" in (tmp_path / "drawn/fluid_memory.svg").read_text(encoding="utf-8")

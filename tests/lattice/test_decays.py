@@ -248,6 +248,17 @@ def test_another_factor_on_the_way_back_is_noticed(columns: str, wrong: int) -> 
     assert walk.decays.count >= wrong
 
 
+@pytest.mark.parametrize("power", [2.0**-32, 0.5, 2.0])
+@pytest.mark.parametrize("stretch", [0, 3])
+def test_a_kept_scale_that_has_changed_by_halvings_is_noticed(stretch: int, power: float) -> None:
+    """The scale after the stretch is the same, once its own halvings are taken out."""
+    walk = Walk(3, ("all", "middling"), 1, 40)
+    walk.forth(40)
+    walk.decays._starts[stretch] *= power
+    with pytest.raises(ReversalError, match="a scale that was kept has changed"):
+        walk.back(0)
+
+
 def test_a_state_of_a_run_with_other_factors_is_refused() -> None:
     walk = Walk(5, ("all", "middling"), 1, 40)
     walk.forth(31)

@@ -98,6 +98,15 @@ def test_wrong_numbers_of_steps_and_leaves() -> None:
     refused(rf"an array of shape \(\) was given; {expected}", rg.per_step(1.0))
     refused(r"an array of shape \(3,\) was given; expected \(2,\)", rg.per_leaf([1, 2, 3]))
     refused(r"an array of shape \(\) was given; expected \(2,\)", rg.per_leaf(1.0))
+    refused(
+        r"an array of shape \(3,\) was given; expected \(1,\)", rg.per_leaf(np.ones(3)), np.zeros(3)
+    )
+
+
+@pytest.mark.parametrize("text", ["0.1", b"0.1"])
+def test_numbers_as_text(text: str | bytes) -> None:
+    refused(r"b?'0\.1' was given; give a real number", text)
+    refused(r"b?'0\.1' was given; give a real number", [text, 1.0])
 
 
 def test_containers_whose_arrays_do_not_fit() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytest
 
 from retrograd.autodiff.primitive import elementwise
+from retrograd.errors import ArgumentError
 from retrograd.optimizers import Optimizer, Program, add, decay
 from retrograd.testing import check_optimizer
 
@@ -94,6 +95,11 @@ class Shy(Right):
 class _Shy(Program):
     def obstacle(self) -> str | None:
         return None
+
+
+def test_a_class_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"the class Right was given; give an instance"):
+        check_optimizer(cast("Any", Right))
 
 
 def test_a_right_one_passes() -> None:

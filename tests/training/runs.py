@@ -11,8 +11,8 @@ from retrograd.adjoints import Adjoint
 from retrograd.optimizers import Optimizer
 from retrograd.training.in_floats import FloatTraining
 from retrograd.training.on_lattice import LatticeTraining
+from retrograd.training.problem import problem_of
 from retrograd.training.run import Run
-from retrograd.training.train import problem_of
 
 
 def make_run(

@@ -70,6 +70,13 @@ def test_arguments_stay_as_they_are() -> None:
         assert np.array_equal(x, y)
 
 
+def test_the_result_is_an_array_of_its_own() -> None:
+    target = np.array([1.0, 2.0])
+    last = rg.iterate(lambda x, p, t: p, np.zeros(2), target, 2)
+    assert np.array_equal(last, target)
+    assert not np.shares_memory(last, target)
+
+
 def test_float32_stays_float32() -> None:
     def last(rate: Any) -> Any:
         x0 = np.array([0.25, 0.5], np.float32)

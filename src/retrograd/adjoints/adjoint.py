@@ -20,10 +20,13 @@ from numpy.typing import NDArray
 
 from retrograd.errors import ReversalError
 
-__all__ = ["Adjoint", "Dynamics", "Memory", "Snapshot", "bytes_of"]
+__all__ = ["MARK_NBYTES", "Adjoint", "Dynamics", "Memory", "Snapshot", "bytes_of"]
 
 Snapshot = dict[str, NDArray[Any]]
 """A copy of a state: named arrays."""
+
+MARK_NBYTES = 8
+"""The bytes of a state's fingerprint."""
 
 
 def bytes_of(arrays: Mapping[str, NDArray[Any]]) -> int:

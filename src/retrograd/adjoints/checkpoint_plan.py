@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from retrograd.adjoints.adjoint import Dynamics
+from retrograd.adjoints.adjoint import MARK_NBYTES, Dynamics
 from retrograd.adjoints.mixed_schedule import MixedSchedule
 from retrograd.adjoints.schedule import (
     Action,
@@ -27,8 +27,6 @@ _MOST_WORK = 10**9
 
 # Keeping derivatives takes time too: what is kept has left the cache when it is pulled.
 _PAYS = 0.9
-
-_MARK = 8  # bytes of a state's fingerprint
 
 
 class Derivative(Protocol):
@@ -127,16 +125,18 @@ def plan_for_memory(dynamics: Dynamics, budget: int, on_disk: int) -> Plan:
         on_disk: how many more states are kept in files.
 
     Raises:
-        ArgumentError: there is no room for one state, and none is kept in files.
+        ArgumentError: there is no room for the fingerprints, or for one state and none is kept in
+            files.
     """
     steps, size = dynamics.steps, dynamics.state_nbytes
-    room = budget - _MARK * steps
+    marks = MARK_NBYTES * steps
+    room = budget - marks
     slots = min(max(0, room // max(1, size)), steps)
-    if not slots + on_disk:
+    if room < 0 or not slots + on_disk:
         raise ArgumentError(
             f"Checkpointed: memory={budget} bytes were given, but one state takes {size} and the "
-            f"fingerprints of {steps} steps take {_MARK * steps}; give at least "
-            f"{size + _MARK * steps}, or keep states in files (on_disk=...)"
+            f"fingerprints of {steps} steps take {marks}; give at least "
+            f"{size + marks}, or {marks} and keep states in files (on_disk=...)"
         )
     plan = Plan(steps, slots, on_disk, budget=budget)
     if on_disk or slots in (1, steps) or not isinstance(dynamics, KeepsDerivatives):
@@ -146,7 +146,7 @@ def plan_for_memory(dynamics: Dynamics, budget: int, on_disk: int) -> Plan:
 
 def _with_derivatives(plan: Plan, dynamics: Any, size: int, room: int) -> Plan | None:
     """A plan that keeps derivatives too, if there is one that takes clearly fewer steps."""
-    tables = _MARK * (plan.steps + 2)  # bytes per slot: two numbers of four bytes per step
+    tables = 2 * 4 * (plan.steps + 2)  # bytes per slot: two numbers of four bytes per step
     slots = room // (size + tables)
     if 8 * tables > size or slots < 2:
         return None

@@ -11,6 +11,7 @@ from retrograd.adjoints.adjoint import Adjoint, Dynamics, Memory, Snapshot
 from retrograd.adjoints.byte_count import byte_count
 from retrograd.adjoints.checkpoint_plan import (
     Derivative,
+    KeepsDerivatives,
     Plan,
     plan_for_memory,
     plan_for_slots,
@@ -81,9 +82,9 @@ class Checkpointed(Adjoint):
             raise ArgumentError(
                 f"Checkpointed: slots={slots!r} and memory={memory!r} were given; give one of them"
             )
-        check_count("on_disk", on_disk, 0, caller="Checkpointed")
+        on_disk = check_count("on_disk", on_disk, 0, caller="Checkpointed")
         if slots is not None:
-            check_count("slots", slots, 0 if on_disk else 1, caller="Checkpointed")
+            slots = check_count("slots", slots, 0 if on_disk else 1, caller="Checkpointed")
         if folder is not None and not on_disk:
             raise ArgumentError(
                 f"Checkpointed: folder={folder!r} was given, but no state is kept in files; give "
@@ -274,8 +275,7 @@ class _Checkpoints(Memory):
         kept.discard()
 
     def _ask_derivative(self, t: int) -> None:
-        dynamics: Any = self.dynamics
-        dynamics.keeping = True
+        self._keeper.keeping = True
         self._asked = t
 
     def _take_derivative(self) -> None:
@@ -292,9 +292,15 @@ class _Checkpoints(Memory):
         """The derivative of the step just taken, None if none was asked for."""
         if self._asked is None:
             return None
-        dynamics: Any = self.dynamics
-        kept, dynamics.kept, dynamics.keeping, self._asked = dynamics.kept, None, False, None
+        keeper = self._keeper
+        kept, keeper.kept, keeper.keeping, self._asked = keeper.kept, None, False, None
         return kept
+
+    @property
+    def _keeper(self) -> KeepsDerivatives:
+        """The dynamics, where the plan has derivatives kept."""
+        assert isinstance(self.dynamics, KeepsDerivatives)
+        return self.dynamics
 
     def _pull_kept(self, t: int) -> None:
         """Pull by the derivative, or from the state if there was no room for that."""
@@ -303,9 +309,8 @@ class _Checkpoints(Memory):
             if not self._reach(t):
                 raise ReversalError(f"no kept state leads to that of the forward run at step {t}")
             return self.dynamics.pull(t)
-        dynamics: Any = self.dynamics
         self._nbytes -= kept.nbytes
-        dynamics.pull_kept(kept)
+        self._keeper.pull_kept(kept)
         if self._is_right(t):
             return None
         raise ReversalError(f"the derivative that was kept at step {t} leads to another state")

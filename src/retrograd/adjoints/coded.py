@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrograd.adjoints.adjoint import Adjoint, Dynamics, Memory, Snapshot, bytes_of
+from retrograd.adjoints.adjoint import (
+    MARK_NBYTES,
+    Adjoint,
+    Dynamics,
+    Memory,
+    Snapshot,
+    bytes_of,
+)
 from retrograd.adjoints.named_arrays import (
     Marked,
     joined,
@@ -79,7 +86,7 @@ class Coded(Adjoint):
                 "Straight() or OptimizerInverse()"
             )
         if checkpoints is not None:
-            check_count("checkpoints", checkpoints, caller="Coded")
+            checkpoints = check_count("checkpoints", checkpoints, caller="Coded")
         self.model = model
         self.checkpoints = checkpoints
 
@@ -253,7 +260,7 @@ class _Codes(Memory):
 
     @property
     def nbytes(self) -> int:
-        kept = sum(bytes_of(state) + 8 for state, _ in self.checkpoints.values())
+        kept = sum(bytes_of(state) + MARK_NBYTES for state, _ in self.checkpoints.values())
         return self.segment.nbytes + kept
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import isqrt
 from typing import Literal
 
+from retrograd.adjoints.adjoint import MARK_NBYTES
 from retrograd.adjoints.schedule import forward_steps
 from retrograd.errors import ArgumentError
 
@@ -14,7 +15,6 @@ __all__ = ["Choice", "Needs", "best_checkpoints", "choose", "in_units", "segment
 # The time of one step of a sweep over that of one forward step, measured: on the lattice 1.8 to 3.0
 # for networks of 500 to 42,000 weights (momentum and Adam); for maps that are iterated 3 or more.
 _SWEEP_STEP = {"lattice": 2.4, "floats": 4.0}
-_MARK = 8  # bytes of a state's fingerprint, which `Checkpointed` keeps for each step
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def in_units(nbytes: float) -> str:
 
 
 def _checkpointed(needs: Needs, memory: int, because: str) -> Choice:
-    steps, state, marks = needs.steps, needs.state_nbytes, _MARK * needs.steps
+    steps, state, marks = needs.steps, needs.state_nbytes, MARK_NBYTES * needs.steps
     slots = min((memory - marks) // state, steps)
     if slots < 1:
         least = _least(needs)
@@ -169,7 +169,7 @@ def _checkpointed(needs: Needs, memory: int, because: str) -> Choice:
 
 def _least(needs: Needs) -> int:
     """The fewest bytes with which there is a way."""
-    ways = [needs.state_nbytes * needs.steps, needs.state_nbytes + _MARK * needs.steps]
+    ways = [needs.state_nbytes * needs.steps, needs.state_nbytes + MARK_NBYTES * needs.steps]
     if needs.tape_nbytes is not None:
         count = best_checkpoints(needs)
         ways += [needs.tape_nbytes, count * needs.state_nbytes + needs.segment_nbytes(count)]

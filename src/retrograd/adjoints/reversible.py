@@ -38,8 +38,7 @@ class Reversible(Adjoint):
     needs_retreat = True
 
     def __init__(self, checkpoints: int = 0) -> None:
-        check_count("checkpoints", checkpoints, 0, caller="Reversible")
-        self.checkpoints = checkpoints
+        self.checkpoints = check_count("checkpoints", checkpoints, 0, caller="Reversible")
 
     def check(self, name: str, obstacle: str | None) -> None:
         if obstacle is not None:

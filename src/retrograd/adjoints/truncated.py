@@ -40,8 +40,7 @@ class Truncated(Adjoint):
     exact = False
 
     def __init__(self, steps: int) -> None:
-        check_count("steps", steps, caller="Truncated")
-        self.steps = steps
+        self.steps = check_count("steps", steps, caller="Truncated")
 
     def memory(self, dynamics: Dynamics) -> Memory:
         dynamics.recording = False

@@ -15,7 +15,6 @@ come from disk: the bits of a matrix product can depend on where its factors lie
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.errors import DataError
-from retrograd.files import replacing
+from retrograd.files import replacing, sealed, unsealed
 
 from .structure import ALIGNMENT, Structure, parse_structure
 
@@ -60,8 +59,7 @@ class Manifest(NamedTuple):
         """
         text = None if self.structure is None else self.structure.text
         fields = {"format": FORMAT, "batch": text, "batches": self.batches}
-        sealed = {**fields, "sha256": _seal(fields)}
-        _save(folder / MANIFEST, json.dumps(sealed, indent=1).encode(), durable=durable)
+        _save(folder / MANIFEST, sealed(fields), durable=durable)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -72,14 +70,10 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        fields = json.loads(path.read_bytes())
-        seal = fields.pop("sha256")
-        intact = seal == _seal(fields) and fields["format"] == FORMAT
+        fields = unsealed(path.read_bytes(), FORMAT)
     except OSError as reason:
         raise DataError(f"no spool is in {folder} ({reason}); name its folder") from reason
-    except (ValueError, AttributeError, TypeError, KeyError):
-        intact, fields = False, {}
-    if not intact:
+    if fields is None:
         raise DataError(f"{path} is damaged, or not of the format {FORMAT!r}; {CURE}")
     text = fields["batch"]
     return Manifest(None if text is None else parse_structure(text), fields["batches"])
@@ -154,10 +148,6 @@ def _digest(packed: Packed, step: int, structure: Structure) -> bytes:
     digest = hashlib.sha256(f"{step} {structure.text}\n".encode())
     digest.update(packed[DIGEST:].data)
     return digest.digest()
-
-
-def _seal(fields: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def _aligned(size: int) -> Packed:

@@ -269,11 +269,6 @@ class Residuals:
         naturals = heads | pile.pop_digits(widths)
         return unzigzag(naturals.astype(f"u{np.dtype(dtype).itemsize}"))
 
-    @property
-    def nbytes(self) -> int:
-        """The bytes of the statistics."""
-        return self.symbols.nbytes
-
 
 def _symbols_of(naturals: NDArray[np.uint64]) -> tuple[Integers, Integers]:
     """The symbols of zigzags, and how many digits each leaves."""

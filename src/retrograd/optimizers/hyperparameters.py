@@ -86,13 +86,14 @@ def table(
     leaves, found = backend.flatten(values)
     # A list of numbers that is a container like the weights may be ragged, or hold other kinds.
     alike = isinstance(values, list | tuple) and found == structure and not stepwise
-    if _is_plain(values, leaves) and not alike:
+    is_plain = _is_plain(values, leaves) and not alike
+    if is_plain:
         plain = _array(name, values, backend)
         if tuple(plain.shape) == lead and not leafwise:
             return plain.reshape((rows, 1))
         if tuple(plain.shape) == (*lead, len(layout)) and (stepwise or leafwise):
             return plain.reshape((rows, len(layout)))
-    if found == structure:
+    if found == structure and not (is_plain and leafwise):
         return _of_tree(name, leaves, layout, rows, stepwise, backend)
     given = _described(name, values, leaves, backend)
     raise ArgumentError(_expected(name, given, layout, steps, stepwise, leafwise))
@@ -115,6 +116,8 @@ def _is_plain(values: Any, leaves: list[Any]) -> bool:
 
 
 def _array(name: str, values: Any, backend: Any) -> Any:
+    if isinstance(values, str | bytes):
+        raise ArgumentError(_no_numbers(name, values))
     try:
         array = backend.array(values)
     except RetrogradError:

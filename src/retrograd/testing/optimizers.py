@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.adjoints import Reversible, Stored
-from retrograd.errors import NotReversibleError, RetrogradError, ReversalError
+from retrograd.errors import ArgumentError, NotReversibleError, RetrogradError, ReversalError
 from retrograd.optimizers import OPTIMIZERS, WRAPPERS, Momentum, Optimizer, Program
 from retrograd.testing.differences import directional_derivative
 from retrograd.testing.trials import TrainingTrial, cotangents, far
@@ -65,6 +65,7 @@ def check_optimizer(optimizer: Optimizer, steps: int = 6) -> None:
         steps: how many steps.
 
     Raises:
+        ArgumentError: a class was given, and no optimizer.
         AssertionError: one of this is not so; the message says which.
 
     Example:
@@ -87,6 +88,11 @@ def check_optimizer(optimizer: Optimizer, steps: int = 6) -> None:
 
 
 def _check_program(optimizer: Optimizer) -> None:
+    if isinstance(optimizer, type):
+        raise ArgumentError(
+            f"check_optimizer: the class {optimizer.__name__} was given; give an instance, with "
+            "hyperparameters at which it trains well"
+        )
     if not isinstance(getattr(optimizer, "program", None), Program):
         raise AssertionError(
             f"{optimizer!r:.60}: its program is no Program; give the class one, made of decay, add "

@@ -22,8 +22,8 @@ from retrograd.training.diagnostics import Diagnostics
 from retrograd.training.in_floats import FloatTraining
 from retrograd.training.iteration import Iteration
 from retrograd.training.on_lattice import LatticeTraining
+from retrograd.training.problem import problem_of
 from retrograd.training.run import Run
-from retrograd.training.train import problem_of
 
 __all__ = ["IterationTrial", "TrainingTrial", "Trial", "far"]
 

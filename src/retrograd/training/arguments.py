@@ -111,7 +111,9 @@ def check_decays(
 
 def _check_factors(decay: Decay, factors: NDArray[Any], t: int, name: str, at_once: bool) -> None:
     """Refuse the factors of one step; a factor of 0 is kept whole, and one of 1 does nothing."""
-    where = f"{', '.join(decay.reads)}: at step {t}, {name} multiplies slot {decay.slot!r} by"
+    where = (
+        f"{', '.join(decay.reads) or name}: at step {t}, {name} multiplies slot {decay.slot!r} by"
+    )
     low, high = float(factors.min()), float(factors.max())
     if not (low >= 0 and high <= 1):
         wrong = low if not low >= 0 else high
@@ -124,7 +126,12 @@ def _check_factors(decay: Decay, factors: NDArray[Any], t: int, name: str, at_on
     low, high = extremes.tolist()
     try:
         n, d = rational(extremes)
-        if abs(float((d[1] - n[1]) / d[1]) - (1 - high)) > 0.01 * (1 - high):
+        far = np.abs(n / d - extremes)
+        if far[0] > 0.01 * low:
+            raise ArgumentError(
+                "no n/d with d up to 65,536 is that to 1 %; give 0, or what makes it 1.53e-05"
+            )
+        if far[1] > 0.01 * (1 - high):
             raise ArgumentError(
                 "as a factor for each element, that is met by no n/d with d up to 65,536 so that "
                 "1 - n/d is right to 1 %; give one for all or one per leaf, which are met exactly"

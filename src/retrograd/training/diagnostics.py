@@ -41,14 +41,14 @@ class Certificate:
     steps: int
     adjoint: str
     exact: bool
-    hashes: Mapping[int, int]
+    hashes: Mapping[int, int] = field(repr=False)
     hashes_compared: int
     bytes_kept: int
     bytes_peak: int
     bytes_trajectory: int
     bits_per_element_step: float
     growth: float
-    growth_by_step: Sequence[float] = ()
+    growth_by_step: Sequence[float] = field(default=(), repr=False)
     repairs: tuple[str, ...] = ()
 
     @property
@@ -141,8 +141,8 @@ class Diagnostics:
         (10, 10)
     """
 
-    losses: list[float] = field(default_factory=list)
-    adjoint_norms: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list, repr=False)
+    adjoint_norms: list[float] = field(default_factory=list, repr=False)
     seconds_forward: float = 0.0
     seconds_sweep: float = 0.0
     certificate: Certificate | None = None

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrograd.errors import ArgumentError, NonFiniteError, ReversalError
+from retrograd.errors import ArgumentError, DifferentiationError, NonFiniteError, ReversalError
 from retrograd.lattice import Layout, checksum
 from retrograd.training.differences import differing
 
@@ -165,6 +165,8 @@ class Gradients:
                 "loss: it writes to an array of hyper in place, which would change what the sweep "
                 "asks for again; write to a copy (h = h.copy())"
             ) from error
+        except DifferentiationError as error:
+            raise type(error)(f"loss, at step {t}: {error}") from error
         self._refuse_traced([value, *self.backend.flatten(gradient)[0]])
         if not math.isfinite(value):
             raise NonFiniteError(

@@ -12,7 +12,8 @@ from retrograd.adjoints import Snapshot, bytes_of
 from retrograd.errors import ArgumentError, NonFiniteError
 from retrograd.lattice import checksum
 from retrograd.training.gradients import Push
-from retrograd.training.training import Problem, Training
+from retrograd.training.problem import Problem
+from retrograd.training.training import Training
 
 __all__ = ["FloatTraining"]
 

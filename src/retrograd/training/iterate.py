@@ -76,7 +76,7 @@ def iterate(
     adjoint = Checkpointed() if adjoint is None else adjoint
     if not callable(step):
         raise ArgumentError(f"step: {step!r:.60} was given; give a function step(x, params, t)")
-    check_count("steps", steps)
+    steps = check_count("steps", steps)
     check_adjoint(adjoint, diagnostics)
     leaves, structure = backend.flatten(x0)
     if not leaves:

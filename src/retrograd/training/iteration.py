@@ -115,7 +115,8 @@ class Iteration(Trajectory):
         self.leaves = self.first
 
     def result(self) -> tuple[NDArray[Any], ...]:
-        return tuple(self.leaves)
+        # Copies: what the step returned may be an array of its own, or a parameter.
+        return tuple(leaf.copy() for leaf in self.leaves)
 
     def advance(self, t: int) -> None:
         if self.keeping:

@@ -18,8 +18,8 @@ Floats = NDArray[np.float64]
 
 NOT_FINITE = (
     "the adjoint is not finite{where}: the derivative of the loss (or of the run, if it is chaotic "
-    "over this many steps) is NaN or infinite. Look at the run's losses and adjoint_norms with "
-    "diagnostics=retrograd.Diagnostics()"
+    "over this many steps) is NaN or infinite. Look whether the result of the run is finite, and "
+    "at its losses and adjoint_norms with diagnostics=retrograd.Diagnostics()"
 )
 
 

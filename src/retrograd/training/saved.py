@@ -12,7 +12,6 @@ moment leaves the run as it was last saved. Files hold plain arrays, never pickl
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ import numpy as np
 from retrograd.adjoints import Snapshot
 from retrograd.counts import check_count
 from retrograd.errors import ArgumentError, DataError
-from retrograd.files import file_sha256, replace_file, replacing
+from retrograd.files import file_sha256, replace_file, replacing, sealed, unsealed
 from retrograd.training.trajectory import arrays_of
 
 __all__ = ["Saved", "SavedRun", "digest_of", "names_of", "saved_run"]
@@ -67,7 +66,7 @@ class Saved:
         if not isinstance(folder, str | os.PathLike):
             raise ArgumentError(f"Saved: folder={folder!r:.60} was given; give a folder's path")
         if every is not None:
-            check_count("every", every, caller="Saved")
+            every = check_count("every", every, caller="Saved")
         self.folder = Path(folder)
         self.every = every
 
@@ -190,23 +189,18 @@ class SavedRun:
     def _read_manifest(self) -> dict[str, Any] | None:
         path = self.folder / _MANIFEST
         try:
-            fields = json.loads(path.read_bytes())
-            seal = fields.pop("sha256")
-            intact = seal == _seal(fields) and fields["format"] == _FORMAT
+            fields = unsealed(path.read_bytes(), _FORMAT)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error}); {_CURE}") from error
-        except (ValueError, KeyError, AttributeError, TypeError):
-            intact, fields = False, {}
-        if not intact:
+        if fields is None:
             raise DataError(f"{path} is damaged, or not of the format {_FORMAT!r}; {_CURE}")
         return fields
 
     def _write_manifest(self) -> None:
-        sealed = {**self._manifest, "sha256": _seal(self._manifest)}
         try:
-            replace_file(self.folder / _MANIFEST, json.dumps(sealed, indent=1).encode())
+            replace_file(self.folder / _MANIFEST, sealed(self._manifest))
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -255,7 +249,3 @@ def digest_of(x: Any) -> str:
     digest = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
     digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
-
-
-def _seal(fields: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

@@ -12,6 +12,7 @@ from retrograd.lattice import Layout
 from retrograd.lattice.erasures import erased_nbytes
 from retrograd.lattice.information_buffer import CAPACITY, WORD
 from retrograd.training.factors import Factors
+from retrograd.training.rows import Row, aligned
 
 __all__ = ["tape_nbytes_after"]
 
@@ -41,7 +42,8 @@ def _of_slot(steps: int, factors: Factors, layout: Layout, words: int) -> int:
         for t in varied:
             values = factors.number(t * len(factors.decays) + i)
             zero = values == 0
-            bits = bits - times * np.log2(np.where(zero, 1.0, values))
+            lost = -times * np.log2(np.where(zero, 1.0, values))
+            bits = np.add(*aligned([Row(bits, layout), Row(lost, layout)]))
             erased += int(times * _elements(zero, layout))
     spilled = np.ceil(np.maximum(bits - log2(CAPACITY), 0) / WORD)
     kept = erased * erased_nbytes(words)

@@ -6,23 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from retrograd.adjoints import Adjoint, Checkpointed, Reversible
-from retrograd.backends import NumpyBackend
 from retrograd.optimizers import Optimizer
-from retrograd.training.arguments import (
-    check_adjoint,
-    check_decays,
-    check_run,
-    layout_of,
-    tables_of,
-)
+from retrograd.training.arguments import check_adjoint, check_decays, check_run
 from retrograd.training.diagnostics import Diagnostics
 from retrograd.training.in_floats import FloatTraining
 from retrograd.training.on_lattice import LatticeTraining
+from retrograd.training.problem import Problem, problem_of
 from retrograd.training.run import Run
 from retrograd.training.saved import Saved, names_of, saved_run
-from retrograd.training.training import Problem
 
-__all__ = ["problem_of", "train"]
+__all__ = ["train"]
 
 
 def train(
@@ -130,34 +123,3 @@ def _input_names(problem: Problem, hyper: Any) -> list[str]:
     """The names of the numbered inputs."""
     hypers = names_of("hyper", problem.backend.leaf_names(hyper))
     return [*names_of("w0", problem.layout.names), *hypers, *problem.tables]
-
-
-def problem_of(
-    loss: Callable[[Any, Any, int], Any], w0: Any, hyper: Any, optimizer: Optimizer, steps: int
-) -> tuple[Problem, list[Any]]:
-    """What is trained, and the numbered inputs of the run, some of them traced.
-
-    Args:
-        loss: as in `train`.
-        w0: as in `train`.
-        hyper: as in `train`.
-        optimizer: as in `train`.
-        steps: as in `train`.
-    """
-    backend = NumpyBackend()
-    leaves, structure = backend.flatten(w0)
-    layout = layout_of(leaves, backend.leaf_names(w0))
-    hyper_leaves, hyper_structure = backend.flatten(hyper)
-    tables = tables_of(optimizer, layout, structure, steps, backend)
-    problem = Problem(
-        loss=loss,
-        optimizer=optimizer,
-        steps=steps,
-        backend=backend,
-        layout=layout,
-        structure=structure,
-        hyper_structure=hyper_structure,
-        tables=tuple(tables),
-        traced=[i for i, leaf in enumerate(hyper_leaves) if backend.is_traced(leaf)],
-    )
-    return problem, [*leaves, *hyper_leaves, *tables.values()]

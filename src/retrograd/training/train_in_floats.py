@@ -11,7 +11,7 @@ from retrograd.errors import DifferentiationError
 from retrograd.optimizers import Optimizer
 from retrograd.training.arguments import check_run
 from retrograd.training.in_floats import FloatTraining
-from retrograd.training.train import problem_of
+from retrograd.training.problem import problem_of
 
 __all__ = ["train_in_floats"]
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,44 +11,17 @@ from numpy.typing import NDArray
 
 from retrograd.adjoints import Snapshot
 from retrograd.errors import NonFiniteError
-from retrograd.lattice import Layout, checksum
-from retrograd.optimizers import Optimizer
+from retrograd.lattice import checksum
 from retrograd.training.differences import differing
 from retrograd.training.gradients import Gradients
+from retrograd.training.problem import Problem
 from retrograd.training.results import Results, norm_of
 from retrograd.training.rows import Row
 from retrograd.training.trajectory import Trajectory, arrays_of
 
-__all__ = ["Problem", "Training"]
+__all__ = ["Training"]
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is trained, and how.
-
-    Attributes:
-        loss: `loss(w, hyper, step)`.
-        optimizer: whose program is run.
-        steps: how many steps.
-        backend: the array library.
-        layout: the layout of the weights.
-        structure: the structure of the weights' container.
-        hyper_structure: the structure of the container of `hyper`.
-        tables: the names of the optimizer's hyperparameters, in order.
-        traced: the numbers of the leaves of `hyper` that a derivative may be asked for.
-    """
-
-    loss: Callable[..., Any]
-    optimizer: Optimizer
-    steps: int
-    backend: Any
-    layout: Layout
-    structure: Any
-    hyper_structure: Any
-    tables: Sequence[str]
-    traced: Sequence[int]
 
 
 class Training(Trajectory):

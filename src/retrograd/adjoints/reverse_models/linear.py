@@ -31,9 +31,8 @@ class Linear(ReverseModel):
     """
 
     def __init__(self, lags: int = 2, coefficients: Coefficients | None = None) -> None:
-        check_count("lags", lags, caller="Linear")
-        self.lags = lags
-        self.later = lags + 1
+        self.lags = check_count("lags", lags, caller="Linear")
+        self.later = self.lags + 1
         self.coefficients = coefficients
 
     def predictor(self, dynamics: Dynamics) -> Predictor:

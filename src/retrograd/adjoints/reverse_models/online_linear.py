@@ -39,9 +39,8 @@ class OnlineLinear(ReverseModel):
     """
 
     def __init__(self, lags: int = 2) -> None:
-        check_count("lags", lags, caller="OnlineLinear")
-        self.lags = lags
-        self.later = lags + 1
+        self.lags = check_count("lags", lags, caller="OnlineLinear")
+        self.later = self.lags + 1
 
     def predictor(self, dynamics: Dynamics) -> Predictor:
         return Learner(self.lags)
