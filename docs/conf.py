@@ -26,6 +26,8 @@ default_role = "code"
 
 html_theme = "furo"
 html_title = "retrograd"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"

@@ -44,8 +44,7 @@ class Reversible(Adjoint):
         if obstacle is not None:
             raise NotReversibleError(
                 f"{name} cannot be run backwards exactly: {obstacle}. Use another adjoint, such as "
-                "Checkpointed(), or an optimizer whose position moves by another slot, as "
-                "Momentum's does"
+                "Checkpointed()"
             )
 
     def memory(self, dynamics: Dynamics) -> Memory:

@@ -193,6 +193,7 @@ class FixedPoint:
         step: int | None = None,
         layout: Layout | None = None,
         first: int = 0,
+        scale: float = 1.0,
     ) -> NDArray[np.int64]:
         """Add an increment to a slot, in place, within the lattice's range.
 
@@ -203,6 +204,7 @@ class FixedPoint:
             step: the step, for error messages.
             layout: the layout of the flat vectors, for error messages.
             first: where ``integers`` begin in the flat vector, for error messages.
+            scale: what the numbers stand for is this many times them, for error messages.
 
         Returns:
             ``integers``.
@@ -220,7 +222,7 @@ class FixedPoint:
                 index = span.start + _first(np.abs(top) >= BOUND)
                 total = int(tops[index]) * (self.range / BOUND)
                 self.subtract(integers[..., : span.stop], increment[..., : span.stop])
-                raise self._overflow(total, first + index, slot, step, layout)
+                raise self._overflow(total, first + index, slot, step, layout, scale)
         return integers
 
     def subtract(
@@ -261,6 +263,7 @@ class FixedPoint:
         step: int | None,
         layout: Layout | None,
         first: int = 0,
+        scale: float = 1.0,
     ) -> NoReturn:
         """Say which of some numbers is not finite, or else out of range.
 
@@ -270,6 +273,7 @@ class FixedPoint:
             step: the step.
             layout: the layout of the flat vectors.
             first: where ``x`` begins in the flat vector.
+            scale: what the numbers stand for is this many times them.
 
         Raises:
             NonFiniteError: an element is NaN or infinite.
@@ -278,7 +282,7 @@ class FixedPoint:
         finite = np.isfinite(x)
         if finite.all():
             index = _first(np.abs(x) >= self.range)
-            raise self._overflow(float(x[index]), first + index, slot, step, layout)
+            raise self._overflow(float(x[index]), first + index, slot, step, layout, scale)
         index = _first(~finite)
         raise NonFiniteError(
             f"{_place(first + index, slot, step, layout)} would be {float(x[index])}; the lattice "
@@ -287,12 +291,18 @@ class FixedPoint:
         )
 
     def _overflow(
-        self, value: float, index: int, slot: str, step: int | None, layout: Layout | None
+        self,
+        value: float,
+        index: int,
+        slot: str,
+        step: int | None,
+        layout: Layout | None,
+        scale: float = 1.0,
     ) -> LatticeOverflowError:
         return LatticeOverflowError(
-            f"{_place(index, slot, step, layout)} would be {value:.6g}, outside the lattice's "
-            f"range: magnitudes below {self.range:.6g} at radix {self.radix}. Lower the rate if "
-            "the training diverges, or choose a smaller radix"
+            f"{_place(index, slot, step, layout)} would be {value * scale:.6g}, outside the "
+            f"lattice's range: magnitudes below {self.range * scale:.6g} at radix {self.radix}. "
+            "Lower the rate if the training diverges, or choose a smaller radix"
         )
 
 

@@ -38,6 +38,9 @@ class Increments:
         layout: the layout of the slot.
         slot: the slot's name, for error messages.
 
+    Attributes:
+        scale: what the slot stands for is this many times its integers, for error messages.
+
     Example:
         >>> slot = np.array([0, 16])
         >>> increments = Increments(slot, FixedPoint(radix=4), Layout([(2,)]), "velocity")
@@ -54,6 +57,7 @@ class Increments:
         self.lattice = lattice
         self.layout = layout
         self.slot = slot
+        self.scale = 1.0
         count = min(_STRETCH, layout.size)
         self._product = np.empty(count)
         self._rounded = lattice.zeros(count)
@@ -90,7 +94,13 @@ class Increments:
                 limbs.add(part, rounded, out=part)
             else:
                 self.lattice.add(
-                    part, rounded, slot=self.slot, step=step, layout=self.layout, first=span.start
+                    part,
+                    rounded,
+                    slot=self.slot,
+                    step=step,
+                    layout=self.layout,
+                    first=span.start,
+                    scale=self.scale,
                 )
 
     def subtract(
@@ -136,7 +146,14 @@ class Increments:
     ) -> NoReturn:
         with np.errstate(over="ignore", invalid="ignore"):
             numbers = np.where(np.isinf(product), source * factor, product / self._unit)
-        self.lattice.refuse(numbers, slot=self.slot, step=step, layout=self.layout, first=first)
+        self.lattice.refuse(
+            numbers,
+            slot=self.slot,
+            step=step,
+            layout=self.layout,
+            first=first,
+            scale=self.scale,
+        )
 
     def _grow(self, reach: int, grown: int) -> int:
         """Take into the bound that a stretch grows by `reach`, and others have grown by `grown`."""

@@ -79,7 +79,7 @@ class Adam(Optimizer):
             262,144, 4,096 and 4,194,304 (gradients of 2,048). Over hundreds of steps the weights
             follow float64 Adam to 1e-6 of their moves for gradients from 1e-7 to 1e+3. The
             derivative in beta1 is that of first moments known to 2**-49, so of gradients g to about
-            2**-49 / ((1 - beta1)**2 * |g|), relatively: for a beta1 of 0.999 and more, which
+            2**-49 / ((1 - beta1)**2 * g), relatively: for a beta1 of 0.999 and more, which
             averages over thousands of steps, give "first" more digits.
 
         Each hyperparameter is one number, `per_step`, `per_leaf`, or a container like the weights.

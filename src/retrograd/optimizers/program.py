@@ -343,9 +343,13 @@ class Program:
             if statement.slot == POSITION and reads_gradient(statement):
                 return (
                     "its position moves by the gradient directly, so the reverse run would need "
-                    "the gradient at the old position before it can return there"
+                    "the gradient at the old position before it can return there (a position that "
+                    "moves by another slot can, as that of Momentum or RMSprop(momentum=0.9))"
                 )
             if moved and reads_gradient(statement):
-                return "it reads the gradient after the position has moved"
+                return (
+                    "it reads the gradient after the position has moved (a position that moves "
+                    "last, by another slot, can be undone first)"
+                )
             moved = moved or statement.slot == POSITION
         return None

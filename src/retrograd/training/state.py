@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from retrograd.adjoints import Snapshot
 from retrograd.adjoints.named_arrays import joined, part_of
-from retrograd.errors import LatticeOverflowError
 from retrograd.lattice import (
     Decays,
     FixedPoint,
@@ -129,17 +128,9 @@ class State:
             step: the step, for messages.
             first: where the source's part of the slot begins.
         """
-        try:
-            for part, times, at in self._parts(slot, source, factor, first):
-                self._increments[slot].add(part, times, step=step, first=at)
-        except LatticeOverflowError as error:
-            scale = float(np.min(self.scale(slot)))
-            if scale == 1:
-                raise
-            raise LatticeOverflowError(
-                f"{error} (in units of the slot's scale, which is {scale:.3g} after decays that "
-                "are put off)"
-            ) from None
+        self._increments[slot].scale = float(np.min(self.scale(slot)))
+        for part, times, at in self._parts(slot, source, factor, first):
+            self._increments[slot].add(part, times, step=step, first=at)
         self._fresh.discard(slot)
 
     def subtract(
