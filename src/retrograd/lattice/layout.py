@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import prod
 from typing import Any, NamedTuple
 
@@ -18,11 +19,36 @@ from numpy.typing import NDArray
 
 from retrograd.errors import ArgumentError
 
-__all__ = ["BLOCK", "Block", "Layout", "Piece", "chunks"]
+__all__ = ["BLOCK", "Block", "Layout", "Piece", "Run", "chunks"]
 
 # Four int64 vectors of this length (slot, digits, two of scratch) fill half of a 2 MiB cache.
 # Measured in benchmarks/lattice_speed.py: shorter blocks lose time to calls, longer ones to misses.
 BLOCK = 32768
+
+
+# A leaf from here on is worked on by itself, with a number of its own; smaller neighbours together,
+# with a vector of numbers, which then costs less than the calls.
+_LARGE = 8192
+
+
+class Run(NamedTuple):
+    """Neighbouring leaves that are worked on together where each has a number of its own.
+
+    Attributes:
+        span: their place in the flat vector.
+        leaves: their numbers.
+        lengths: (R,) int64, their sizes; None for a large leaf, which is alone.
+    """
+
+    span: slice
+    leaves: slice
+    lengths: NDArray[np.int64] | None
+
+    def of(self, columns: NDArray[np.float64]) -> float | NDArray[np.float64]:
+        """One number per leaf as they meet the run: a number, or one per element."""
+        if self.lengths is None:
+            return float(columns[self.leaves.start])
+        return np.repeat(columns[self.leaves], self.lengths)
 
 
 class Piece(NamedTuple):
@@ -65,6 +91,7 @@ class Layout:
         size: N, the length of the flat vector.
         leaves: the span of each leaf, as slices.
         blocks: the flat vector cut into spans of at most ``block`` elements.
+        runs: the flat vector cut into large leaves and runs of small ones.
 
     Raises:
         ArgumentError: there is no leaf, a leaf is empty, the names do not fit the shapes, or the
@@ -94,6 +121,7 @@ class Layout:
         self.offsets: tuple[int, ...] = (0, *ends[:-1])
         self.leaves = tuple(slice(*span) for span in zip(self.offsets, ends, strict=True))
         self.blocks = tuple(self._block(span) for span in chunks(self.size, block))
+        self.runs = tuple(self._runs())
 
     def __len__(self) -> int:
         """The number of leaves."""
@@ -238,6 +266,15 @@ class Layout:
         leaf, within = self.locate(index)
         place = ", ".join(str(i) for i in np.unravel_index(within, self.shapes[leaf]))
         return f"{self.names[leaf]}[{place}]" if place else self.names[leaf]
+
+    def _runs(self) -> Iterator[Run]:
+        for large, leaves in groupby(range(len(self)), lambda i: self.sizes[i] >= _LARGE):
+            together = list(leaves)
+            for part in [[leaf] for leaf in together] if large else [together]:
+                first, stop = part[0], part[-1] + 1
+                span = slice(self.offsets[first], self.leaves[stop - 1].stop)
+                lengths = None if large else np.array(self.sizes[first:stop], np.int64)
+                yield Run(span, slice(first, stop), lengths)
 
     def _block(self, span: slice) -> Block:
         pieces = tuple(self._pieces(span))

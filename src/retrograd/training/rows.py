@@ -10,14 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.lattice import Layout
-from retrograd.lattice.layout import Block
+from retrograd.lattice.layout import chunks
 
 __all__ = ["Gathered", "Row", "aligned"]
 
 Floats = NDArray[np.float64]
-
-# With more leaves in a block than this, a vector of values costs less than the calls.
-_MANY = 3
 
 
 class Row:
@@ -44,28 +41,28 @@ class Row:
 
     def times(self, flat: NDArray[Any], out: Floats) -> Floats:
         """Each element of an (N,) vector times its value, into `out`."""
-        if not self._by_leaf:
-            return np.multiply(flat, self.spread, out=out)
-        for block in self.layout.blocks:
-            for span, value in self._pieces(block):
-                np.multiply(flat[span], value, out=out[span])
+        for span, value in self._pieces():
+            np.multiply(flat[span], value, out=out[span])
         return out
 
     def add_times(self, flat: Floats, out: Floats) -> None:
         """Add each element of an (N,) vector times its value to `out`."""
-        for block in self.layout.blocks:
-            for span, value in self._pieces(block):
-                out[span] += flat[span] * value
+        for span, value in self._pieces():
+            out[span] += flat[span] * value
 
-    def _pieces(self, block: Block) -> Iterator[tuple[slice, Any]]:
-        """The spans of a block, each with its value, or with a vector of them."""
-        if not isinstance(self.spread, np.ndarray):
-            yield block.span, self.spread
-        elif self._by_leaf and len(block.pieces) < _MANY:
-            for span, leaf in block.pieces:
-                yield span, self.values[leaf]
-        else:
-            yield block.span, self.spread[block.span]
+    def _pieces(self) -> Iterator[tuple[slice, Any]]:
+        """Spans that stay in the cache, each with its value, or with a vector of them."""
+        if self._by_leaf:
+            for run in self.layout.runs:
+                value = run.of(self.values)
+                if isinstance(value, float):
+                    yield from ((span, value) for span in _cut(run.span))
+                else:
+                    yield run.span, value
+            return
+        spread = self.spread
+        for block in self.layout.blocks:
+            yield block.span, spread[block.span] if isinstance(spread, np.ndarray) else spread
 
     def dot(self, a: Floats, b: Floats) -> Floats:
         """The cotangent of the values where `times(b)` has the cotangent `a`: (K,)."""
@@ -104,6 +101,12 @@ class Gathered:
     def collected(self) -> Floats:
         """The cotangent of the row's values, (K,)."""
         return np.array([self._sum]) if self._flat is None else self.row.collect(self._flat)
+
+
+def _cut(span: slice) -> Iterator[slice]:
+    """A span in parts that stay in the cache."""
+    for part in chunks(span.stop - span.start):
+        yield slice(span.start + part.start, span.start + part.stop)
 
 
 def aligned(rows: list[Row]) -> list[Floats]:

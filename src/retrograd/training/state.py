@@ -27,10 +27,6 @@ __all__ = ["State"]
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-# Leaves larger than this are worked on one after the other where each has a factor of its own;
-# for smaller ones a vector of factors costs less than the calls.
-_LARGE = 8192
-
 
 class State:
     """The slots of an optimizer on the lattice, each one array of integers for all leaves.
@@ -86,7 +82,6 @@ class State:
         }
         self._values = {slot: np.empty(layout.size) for slot in self.slots}
         self._fresh: set[str] = set()
-        self._by_leaf = min(layout.sizes) >= _LARGE
         self.scratch = np.empty(layout.size)
         self.direction = np.empty(layout.size)
 
@@ -255,9 +250,13 @@ class State:
 
     def _evaluate(self, slot: str, out: Floats) -> Floats:
         """The numbers of a slot, into `out`."""
-        return self.lattices[slot].value(
-            self.slots[slot], out, scale=self._spread(self.scale(slot))
-        )
+        lattice, columns = self.lattices[slot], self.scale(slot)
+        if len(columns) == 1:
+            return lattice.value(self.slots[slot], out, scale=float(columns[0]))
+        lattice.value(self.slots[slot], out)
+        for run in self.layout.runs:
+            out[run.span] *= run.of(columns)
+        return out
 
     def _spread(self, columns: Floats) -> float | Floats:
         """Columns as they meet a flat vector: a number, or an (N,) vector."""
@@ -279,9 +278,9 @@ class State:
         factor = factor / scale
         if len(factor) == 1:
             yield source, float(factor[0]), first
-        elif whole and self._by_leaf:
-            for span, value in zip(self.layout.leaves, factor.tolist(), strict=True):
-                yield source[span], value, span.start
+        elif whole:
+            for run in self.layout.runs:
+                yield source[run.span], run.of(factor), run.span.start
         else:
             yield source, self._sliced(factor, first, source), first
 
