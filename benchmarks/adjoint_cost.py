@@ -39,7 +39,6 @@ ADJOINTS: dict[str, Any] = {
     "segments": lambda: rg.Reversible(checkpoints=10),
     "stored": rg.Stored,
     "checkpointed": lambda: rg.Checkpointed(slots=10),
-
 }
 
 

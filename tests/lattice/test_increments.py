@@ -13,10 +13,10 @@ from wide_integers import EXTREME, draw_slot, whole
 
 from retrograd.errors import LatticeOverflowError, NonFiniteError
 from retrograd.lattice import FixedPoint, Increments, Layout
-from retrograd.lattice.increments import _STRETCH
+from retrograd.lattice.increments import _WHOLE
 from retrograd.lattice.limbs import LIMB
 
-LONG = _STRETCH + 5
+LONG = _WHOLE + 5  # which is cut into stretches
 SIZE = 12
 LAYOUT = Layout([(2, 3), (6,)], names=["W", "b"])
 

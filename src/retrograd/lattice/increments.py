@@ -25,8 +25,10 @@ __all__ = ["Increments"]
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# A stretch of slot, source and two of scratch fill a quarter of a 2 MiB cache.
+# A stretch of slot, source and two of scratch fill a quarter of a 2 MiB cache. Slots of up to
+# `_WHOLE` elements are not cut: the calls would cost more than the misses.
 _STRETCH = 16384
+_WHOLE = 65536
 
 
 class Increments:
@@ -58,7 +60,7 @@ class Increments:
         self.layout = layout
         self.slot = slot
         self.scale = 1.0
-        count = min(_STRETCH, layout.size)
+        self._stretch = count = layout.size if layout.size <= _WHOLE else _STRETCH
         self._product = np.empty(count)
         self._rounded = lattice.zeros(count)
         self._scratch = np.empty((2, count))
@@ -123,7 +125,7 @@ class Increments:
     ) -> Iterator[tuple[slice, Integers, int]]:
         """Stretches of the slot, with Q(factor * source) and what first words grow by at most."""
         radix = LIMB * (self.lattice.words - 1)
-        for span in chunks(len(source), _STRETCH):
+        for span in chunks(len(source), self._stretch):
             count = span.stop - span.start
             product, rounded = self._product[:count], self._rounded[..., :count]
             times = factor[span] if isinstance(factor, np.ndarray) else factor

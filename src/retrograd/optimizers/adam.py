@@ -25,31 +25,28 @@ def _corrected(beta1: Any, beta2: Any, epsilon: Any, step: int) -> tuple[Any, An
     return -root / (1 - beta1 ** (step + 1)), epsilon * root
 
 
-def _pull_move(
-    bar: Any,
-    ans: Any,
-    first: Any,
-    second: Any,
-    rate: Any,
-    beta1: Any,
-    beta2: Any,
-    epsilon: Any,
-    step: int,
-    root: Any,
-) -> tuple[Any, Any, Any]:
+def _linearized_move(
+    first: Any, second: Any, rate: Any, beta1: Any, beta2: Any, epsilon: Any, step: int, root: Any
+) -> tuple[Any, Any]:
     length, floor = _corrected(beta1, beta2, epsilon, step)
     deviation = root(second)
-    part = bar / (deviation + floor)
-    by_rate = part * first
-    by_rate *= length
-    by_second = part * ans
-    by_second *= -0.5
-    part *= rate * length
-    if not deviation.min() > 0:
-        # Where the second moment is zero, so is the first, and the limit is taken to be zero.
-        deviation[deviation == 0] = float("inf")
-    by_second /= deviation
-    return part, by_second, by_rate
+    below = deviation + floor
+    ans = first * (rate * length) / below
+
+    def pull(bar: Any) -> tuple[Any, Any, Any]:
+        part = bar / below
+        by_rate = part * first
+        by_rate *= length
+        by_second = part * ans
+        by_second *= -0.5
+        part *= rate * length
+        if not deviation.min() > 0:
+            # Where the second moment is zero, so is the first; the limit is taken to be zero.
+            deviation[deviation == 0] = float("inf")
+        by_second /= deviation
+        return part, by_second, by_rate
+
+    return ans, pull
 
 
 def square(gradient: Any, beta2: Any) -> Any:
@@ -57,8 +54,11 @@ def square(gradient: Any, beta2: Any) -> Any:
     return (1 - beta2) * gradient * gradient
 
 
-def _pull_square(bar: Any, ans: Any, gradient: Any, beta2: Any) -> tuple[Any]:
-    return (bar * (2 * (1 - beta2)) * gradient,)
+def _linearized_square(gradient: Any, beta2: Any) -> tuple[Any, Any]:
+    def pull(bar: Any) -> tuple[Any]:
+        return (bar * (2 * (1 - beta2)) * gradient,)
+
+    return square(gradient, beta2), pull
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -107,12 +107,17 @@ class Adam(Optimizer):
             decay("first", "beta1"),
             add("first", "gradient", lambda beta1: 1 - beta1),
             decay("second", "beta2"),
-            add("second", square, elementwise=True, pullback=Pullback(_pull_square, ("gradient",))),
+            add(
+                "second",
+                square,
+                elementwise=True,
+                pullback=Pullback(_linearized_square, ("gradient",)),
+            ),
             add(
                 "weights",
                 _move,
                 elementwise=True,
-                pullback=Pullback(_pull_move, ("first", "second", "rate")),
+                pullback=Pullback(_linearized_move, ("first", "second", "rate")),
             ),
         ),
     )

@@ -78,13 +78,14 @@ class Pullback:
     """The derivative of an increment by hand: for the few that every step of a sweep waits for.
 
     Attributes:
-        function: `function(bar, ans, *arguments)`: the cotangents of what is named in `of`, given
-            that of the increment, the increment itself, and what it has read.
+        function: `function(*arguments)`: the increment of what it reads, with the bits that the
+            increment itself gives, and `pull(bar)`: the cotangents of what is named in `of`, given
+            that of the increment.
         of: the names, in the order of the results. Where other derivatives are wanted besides, the
             engine's derivative is taken.
     """
 
-    function: Callable[..., tuple[Any, ...]]
+    function: Callable[..., tuple[Any, Callable[[Any], tuple[Any, ...]]]]
     of: tuple[str, ...]
 
 

@@ -217,13 +217,13 @@ class Step:
         arguments = [known[name] for name in statement.reads]
         by_hand = statement.pullback if isinstance(statement, Add) else None
         if by_hand is not None and set(names).issubset(by_hand.of):
-            rise = statement.increment(*arguments)
+            rise, pull = by_hand.function(*arguments)
 
-            def pull(bar: Any) -> Iterable[tuple[str, Any]]:
-                found = zip(by_hand.of, by_hand.function(bar, rise, *arguments), strict=True)
+            def pulled(bar: Any) -> Iterable[tuple[str, Any]]:
+                found = zip(by_hand.of, pull(bar), strict=True)
                 return [(name, cotangent) for name, cotangent in found if name in names]
 
-            return rise, pull
+            return rise, pulled
 
         def increment(*values: Any) -> Any:
             given = {**known, **dict(zip(names, values, strict=True))}
