@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 import retrograd as rg
 from retrograd import optimizers
-from retrograd.adjoints import Adjoint
+from retrograd.adjoints import Adjoint, OptimizerInverse
 from retrograd.data import load, minibatch, one_hot
 from retrograd.experiments.network import (
     cross_entropy,
@@ -39,6 +39,7 @@ ADJOINTS: dict[str, Any] = {
     "segments": lambda: rg.Reversible(checkpoints=10),
     "stored": rg.Stored,
     "checkpointed": lambda: rg.Checkpointed(slots=10),
+    "coded": lambda: rg.Coded(OptimizerInverse()),
 }
 
 

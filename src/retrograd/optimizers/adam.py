@@ -35,8 +35,8 @@ def _linearized_move(
 
     def pull(bar: Any) -> tuple[Any, Any, Any]:
         part = bar / below
-        by_rate = part * first
-        by_rate *= length
+        # One rate for all takes the sum over the elements, and needs no more.
+        by_rate = (part @ first if isinstance(rate, float) else part * first) * length
         by_second = part * ans
         by_second *= -0.5
         part *= rate * length
@@ -56,7 +56,9 @@ def square(gradient: Any, beta2: Any) -> Any:
 
 def _linearized_square(gradient: Any, beta2: Any) -> tuple[Any, Any]:
     def pull(bar: Any) -> tuple[Any]:
-        return (bar * (2 * (1 - beta2)) * gradient,)
+        by_gradient = gradient * (2 * (1 - beta2))
+        by_gradient *= bar
+        return (by_gradient,)
 
     return square(gradient, beta2), pull
 
