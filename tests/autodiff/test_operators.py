@@ -482,3 +482,9 @@ def test_a_result_that_is_no_number_is_named_with_the_cure(result, kind) -> None
 def test_the_value_of_a_function_in_its_place_is_refused_at_once(operator) -> None:
     with pytest.raises(ArgumentError, match=r"a float64 .*takes a function.*grad\(f\)\(x\)"):
         operator(np.sin(1.0))
+
+
+@pytest.mark.parametrize("given", [(0.5, (1.0,)), ((0.5,), 1.0), (np.ones(2), np.ones(2))])
+def test_jvp_asks_for_tuples(given):
+    with pytest.raises(ArgumentError, match=r"^jvp: (primals|tangents) is .* give a tuple"):
+        rg.jvp(np.sin, *given)

@@ -23,7 +23,7 @@ from retrograd.autodiff.dual import Dual
 from retrograd.autodiff.records import Inputs, Record, own_node, own_value
 from retrograd.autodiff.tape import Tape
 from retrograd.autodiff.trace import Traced, value_of
-from retrograd.errors import DifferentiationError, MissingRuleError
+from retrograd.errors import ArgumentError, DifferentiationError, MissingRuleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,12 +115,21 @@ def jvp(
         `(result, tangent)`, of the same structure, or `(result, tangent, aux)`. In the places of
         leaves that are no floats, tangents are None.
 
+    Raises:
+        ArgumentError: the arguments or directions are in no tuple or list, or do not fit.
+
     Example:
         >>> import retrograd as rg
         >>> value, tangent = rg.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
         >>> float(value), float(tangent)
         (6.0, 3.0)
     """
+    for name, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, tuple | list):
+            raise ArgumentError(
+                f"jvp: {name} is {given!r:.60}; give a tuple with one entry for each argument of "
+                "the function, such as (x,)"
+            )
     arguments = list(primals)
     moving = [i for i, (_, d) in enumerate(zip(primals, tangents, strict=False)) if d is not None]
     moved = [arguments[i] for i in moving]
