@@ -34,6 +34,7 @@ from retrograd.experiments.network import (
 
 NETWORKS = {"small": ((784, 50, 50, 50, 10), 200), "wide": ((784, 1000, 1000, 10), 100)}
 RATES = {"Adam": 1e-3, "AdamW": 1e-3, "Adamax": 1e-3, "NAdam": 1e-3, "Lion": 1e-4, "RMSprop": 1e-3}
+VARIANTS = {"RMSprop+momentum": lambda rate: optimizers.RMSprop(rate, momentum=0.9)}
 ADJOINTS: dict[str, Any] = {
     "reversible": rg.Reversible,
     "segments": lambda: rg.Reversible(checkpoints=10),
@@ -58,8 +59,8 @@ class Problem:
         self.loss, self.steps = loss, steps
         scale = np.full(2 * (len(sizes) - 1), 0.05)
         self.w0 = initial_weights(unit_normals(sizes, 0), scale)
-        self.kind = getattr(optimizers, optimizer)
-        self.rates = np.full(steps, RATES.get(optimizer, 0.05))
+        self.kind = VARIANTS.get(optimizer) or getattr(optimizers, optimizer)
+        self.rates = np.full(steps, RATES.get(optimizer.partition("+")[0], 0.05))
 
     def optimizer(self, rates: Any) -> Any:
         return self.kind(rg.per_step(rates))

@@ -177,8 +177,8 @@ def training(name: str, optimizer: Callable[[Any], Any], arrays: int, steps: int
 
 
 def lstm(characters: int = 1000, hidden: int = 128) -> Program:
-    """An LSTM that reads the beginning of the project's page on exactness."""
-    path = Path(__file__).parent.parent / "docs" / "exactness.md"
+    """An LSTM that reads the beginning of the text of the language model's example."""
+    path = Path(__file__).parent.parent / "examples" / "language_model" / "text.txt"
     text = np.frombuffer(path.read_bytes(), np.uint8)[:characters]
     letters, codes = np.unique(text, return_inverse=True)
     rng = np.random.default_rng(0)
