@@ -105,7 +105,7 @@ def test_cotangents_are_added_up_as_if_nothing_was_written_to(f, monkeypatch) ->
     again = [pullback(1.0)[0] for _ in range(3)]
     with monkeypatch.context() as patch:  # nothing is ever held by one alone
         patch.setattr(tape, "_LISTED", 0)
-        patch.setattr(tape, "_LOCAL", 0)
+        patch.setattr(tape, "_HANDED", 0)
         expected = rg.grad(f)(X)
     check()
     for gradient in (found, *again):

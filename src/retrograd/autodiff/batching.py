@@ -17,12 +17,13 @@ import numpy as np
 
 from retrograd.autodiff.batch import BATCHING, ELEMENTWISE
 from retrograd.autodiff.box import OPERATORS, as_type, get_item, set_item
-from retrograd.autodiff.primitive import Primitive, shape_of
+from retrograd.autodiff.primitive import Primitive, line_sums, shape_of
 from retrograd.autodiff.rules.choices import choose
 from retrograd.autodiff.rules.elementwise import tanh_slope
 from retrograd.autodiff.rules.indexing import added_at, put
 from retrograd.autodiff.rules.joining import joined
 from retrograd.autodiff.rules.linalg import solve_matrices
+from retrograd.autodiff.rules.products import times_transposed, transposed_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -244,6 +245,24 @@ def _dot(call: Call, values: list[Any], own: list[bool], kwargs: dict[str, Any])
     return _contracted(values, own, axes)
 
 
+def _transposed_times(
+    call: Call, values: list[Any], own: list[bool], kwargs: dict[str, Any]
+) -> Any:
+    x, y = values
+    return _matmul(call, [np.swapaxes(x, -1, -2), y], own, kwargs)
+
+
+def _times_transposed(
+    call: Call, values: list[Any], own: list[bool], kwargs: dict[str, Any]
+) -> Any:
+    x, y = values
+    return _matmul(call, [x, np.swapaxes(y, -1, -2)], own, kwargs)
+
+
+def _line_sums(call: Call, values: list[Any], own: list[bool], kwargs: dict[str, Any]) -> Any:
+    return np.sum(values[0], axis=1 + values[1])
+
+
 def _tensordot(call: Call, values: list[Any], own: list[bool], kwargs: dict[str, Any]) -> Any:
     if len(values) > 2 and any(own[2:]):
         return NotImplemented
@@ -351,6 +370,9 @@ _state(_set_item, set_item, added_at)
 _state(_put, put)
 _state(_matmul, np.matmul, OPERATORS[np.matmul])
 _state(_dot, np.dot)
+_state(_transposed_times, transposed_times)
+_state(_times_transposed, times_transposed)
+_state(_line_sums, line_sums)
 _state(_tensordot, np.tensordot)
 _state(_outer, np.outer)
 _state(_einsum, np.einsum)

@@ -15,14 +15,15 @@ from __future__ import annotations
 
 import inspect
 import sys
-from functools import partial, wraps
+from functools import lru_cache, partial, wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from retrograd.autodiff.capture import is_of_numpy
-from retrograd.autodiff.constants import is_live, unboxed
+from retrograd.autodiff.constants import unboxed
+from retrograd.autodiff.outputs import position_of_out, ufunc_call, written
 from retrograd.autodiff.reads import MOST_ARGUMENTS, Plan, Reads, Shadow, reads_of
 from retrograd.autodiff.trace import Traced, compilation_of, innermost, value_of
 from retrograd.errors import CompilationError, InterceptionError, MissingRuleError
@@ -57,6 +58,23 @@ _ARGUMENTS = frozenset(range(MOST_ARGUMENTS))
 _SIMPLE = frozenset({bool, int, float, str, type(None)})
 
 
+class OfFunction:
+    """An attribute that a primitive has from its function, such as a ufunc's `reduce`.
+
+    A `__getattr__` would do the same, and make every other attribute slow.
+    """
+
+    __slots__ = ("name",)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, primitive: Primitive | None, owner: type | None = None) -> Any:
+        if primitive is None:
+            raise AttributeError(self.name)
+        return getattr(primitive.function, self.name)
+
+
 class Primitive:
     """A function with derivative rules; called like the function itself.
 
@@ -71,6 +89,22 @@ class Primitive:
         "add_into", "differentiable", "evaluate", "function", "jvps", "keywords", "name", "outputs",
         "plans", "positional", "pullback", "pushforward", "reads", "vjps",
     )  # fmt: skip
+    __name__ = OfFunction()
+    __signature__ = OfFunction()
+    __wrapped__ = OfFunction()
+    accumulate = OfFunction()
+    at = OfFunction()
+    identity = OfFunction()
+    nargs = OfFunction()
+    nin = OfFunction()
+    nout = OfFunction()
+    ntypes = OfFunction()
+    outer = OfFunction()
+    reduce = OfFunction()
+    reduceat = OfFunction()
+    resolve_dtypes = OfFunction()
+    signature = OfFunction()
+    types = OfFunction()
 
     def __init__(
         self, function: Callable[..., Any], *, differentiable: bool = True, outputs: bool = False
@@ -95,7 +129,7 @@ class Primitive:
         # The keywords that have been checked against the rules' signatures.
         self.keywords: set[str] = set()
         # How many arguments may come by position: those that the rules know, and before `out`.
-        self.positional = _position_of_out(function)
+        self.positional = position_of_out(function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The value of the function, recorded by the innermost trace among the arguments."""
@@ -165,7 +199,7 @@ class Primitive:
             kwargs = {**dict(zip(names, args[self.positional :], strict=False)), **kwargs}
             args = args[: self.positional]
         if isinstance(self.function, np.ufunc) and not kwargs.keys() <= {"out"}:
-            return _ufunc_call(self, args, **kwargs)
+            return ufunc_call(self, args, **kwargs)
         kwargs = dict(kwargs)
         out = kwargs.pop("out", None)
         if isinstance(out, tuple):
@@ -210,7 +244,7 @@ class Primitive:
         known = inspect.signature(rules[0]).parameters.values() if len(rules) else ()
         if not any(p.kind is p.VAR_KEYWORD for p in known):
             for unknown in kwargs.keys() - {p.name for p in known}:
-                raise self._uncovered(unknown)
+                raise self.uncovered(unknown)
         self.keywords.update(kwargs)
 
     def _by_position(
@@ -224,96 +258,25 @@ class Primitive:
         ]
         for name in traced:
             if name not in places:
-                raise self._uncovered(name)
+                raise self.uncovered(name)
         by_position, rest = list(args), dict(kwargs)
         for p in parameters[len(args) : 1 + max(places[name] for name in traced)]:
             default = self.function if p.default is np._NoValue else p.default
             value = rest.pop(p.name, default)
             if value is p.empty or value is self.function:
-                raise self._uncovered(traced[0])
+                raise self.uncovered(traced[0])
             by_position.append(value)
         return tuple(by_position), rest
 
-    def _uncovered(self, keyword: str) -> MissingRuleError:
+    def uncovered(self, keyword: str) -> MissingRuleError:
+        """The error for a keyword that no rule knows."""
         return MissingRuleError(
             f"{self.name}: no derivative rule covers the keyword {keyword}=. Leave it out, or "
             "apply the function to plain values (retrograd.value_of)."
         )
 
-    def __getattr__(self, name: str) -> Any:
-        """What the function itself has, such as a ufunc's `reduce`."""
-        return getattr(self.function, name)
-
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
-
-
-def _position_of_out(function: Callable[..., Any]) -> int:
-    if isinstance(function, np.ufunc):
-        return function.nin
-    try:
-        names = [*inspect.signature(function).parameters]
-    except (TypeError, ValueError):  # some functions written in C have no signature
-        return 1 << 30
-    return names.index("out") if "out" in names else 1 << 30
-
-
-def _ufunc_call(
-    primitive: Primitive,
-    args: tuple[Any, ...],
-    *,
-    out: Any = None,
-    where: Any = True,
-    dtype: Any = None,
-    casting: str = "same_kind",
-    order: str = "K",
-    subok: bool = True,
-) -> Any:
-    """A ufunc with keywords: `where` calculates with the chosen elements alone."""
-    if innermost(args) is None and innermost((where, out)) is None:
-        return primitive.function(
-            *args, out=out, where=where, dtype=dtype, casting=casting, order=order, subok=subok
-        )
-    out = out[0] if isinstance(out, tuple) else out
-    where = True if where is np._NoValue else where
-    if dtype is not None:
-        kind = np.dtype(dtype).kind
-        if kind not in "fc" or (kind == "f" and any(np.iscomplexobj(value_of(x)) for x in args)):
-            raise primitive._uncovered(f"dtype={dtype!r} in")
-        args = tuple(np.asarray(x).astype(dtype) if _is_plain(x) else x.astype(dtype) for x in args)
-    if where is True:
-        return primitive(*args) if out is None else primitive(*args, out=out)
-    if out is None:
-        raise InterceptionError(
-            f"{primitive.name}: where= without out= leaves the other elements undefined; give "
-            "out=, such as np.zeros_like(x), or use np.where"
-        )
-    mask = np.broadcast_to(value_of(where), shape_of(out))
-    chosen = [np.broadcast_to(x, shape_of(out))[mask] for x in args]
-    result = primitive(*chosen)
-    if isinstance(result, Traced) and _is_plain(out):
-        return written(out, result)
-    out[mask] = result
-    return out
-
-
-def _is_plain(x: Any) -> bool:
-    return not isinstance(x, Traced)
-
-
-def written(out: Any, result: Any) -> Any:
-    """The effect of `out=`: the traced array that was handed in takes the result."""
-    if not isinstance(out, Traced):
-        if not is_live(result):
-            out[...] = unboxed(result)
-            return out
-        raise InterceptionError(
-            "a traced value was to be written into a plain array (out=, or a -= x with a plain "
-            "array a), which cannot hold a derivative. Write a = a - x, or create a inside the "
-            "function, with retrograd.numpy (zeros, array, ...) or np.zeros_like(x) of a traced x."
-        )
-    out.assign(result)  # type: ignore[attr-defined]  # every traced value with a face is a Box
-    return out
 
 
 class Everywhere:
@@ -604,14 +567,43 @@ def _sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     given = shape_of(g)
     lead = len(given) - len(shape)
     if lead > 0:
-        g = np.add.reduce(g, axis=0 if lead == 1 else tuple(range(lead)))
+        if lead == 1 and len(given) == 2:
+            g = line_sums(g, 0)
+        else:
+            g = np.add.reduce(g, axis=0 if lead == 1 else tuple(range(lead)))
         given = given[lead:]
         if given == shape:
             return g
     repeated = tuple(
         i for i, (n, m) in enumerate(zip(shape, given, strict=True)) if n == 1 and m != 1
     )
+    if len(repeated) == 1 and len(shape) == 2:
+        return np.reshape(line_sums(g, repeated[0]), shape)
     return np.add.reduce(g, axis=repeated, keepdims=True) if repeated else g
+
+
+def _line_sums(x: Any, axis: int) -> Any:
+    """The sums of a matrix over one axis; as a product with ones several times as fast."""
+    if type(x) is not np.ndarray or x.dtype.char not in "fd" or x.shape[axis] > _MOST_ONES:
+        return np.add.reduce(x, axis=axis)
+    ones = _ones(x.shape[axis], x.dtype)
+    return np.dot(x, ones) if axis else np.dot(ones, x)
+
+
+# Numbers of ones up to which they are kept for the next sum.
+_MOST_ONES = 1 << 12
+
+
+@lru_cache(maxsize=64)
+def _ones(count: int, dtype: np.dtype[Any]) -> Any:
+    return np.ones(count, dtype)
+
+
+def _along_lines(g: Any, ans: Any, x: Any, axis: int) -> Any:
+    return np.broadcast_to(np.expand_dims(g, axis), shape_of(x))
+
+
+line_sums = linear(Primitive(_line_sums), _along_lines)
 
 
 def _elementwise_vjp(argnum: int, partial: Rule | int, count: int) -> Rule:

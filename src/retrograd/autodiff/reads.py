@@ -79,14 +79,14 @@ class Shadow:
             "argument, and what else is not read is stated by reads="
         )
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):  # Python's and NumPy's own questions
-            raise AttributeError(name)
-        self._refuse()
-
     __array__ = __array_ufunc__ = __bool__ = __iter__ = __getitem__ = __contains__ = _refuse
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
     __hash__ = None  # type: ignore[assignment]  # as of an ndarray
+
+
+for _name in dir(np.ndarray):  # a `__getattr__` would make the other attributes slow
+    if not _name.startswith("__") and not hasattr(Shadow, _name):
+        setattr(Shadow, _name, property(Shadow._refuse))
 
 
 def _described(x: Any) -> Any:

@@ -249,6 +249,8 @@ _UNSHARED = _unshared()
 
 def cotangent(g: Any, leaf: Any) -> Any:
     """A finished cotangent, as the caller may keep it: of the leaf's kind, and writable."""
+    if type(g) is np.ndarray is type(leaf) and g.dtype is leaf.dtype and g.shape == leaf.shape:
+        return g if g.flags.writeable else g.copy()
     if g is None:
         return zeros(leaf)
     g = match(g, leaf)

@@ -8,7 +8,7 @@ the directional derivative of something that has already been evaluated. Both ca
 from __future__ import annotations
 
 from sys import getrefcount
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -29,8 +29,25 @@ _IMMUTABLE = frozenset(
 
 # primitive, value, arguments, keyword arguments, and the node of each argument (None: not traced).
 Entry = tuple[Primitive, Any, "Sequence[Any]", dict[str, Any], "Sequence[int | None]"]
+# The same of one argument and of two, laid out flat: primitive, value, x, its node; primitive,
+# value, x, y, their nodes. A long tape is quicker to make, and to collect, of fewer objects.
+Unary = tuple[Primitive, Any, Any, int]
+Binary = tuple[Primitive, Any, Any, Any, "int | None", "int | None"]
+_UNARY: Final = 4
+_BINARY: Final = 6
 
 _NO_KEYWORDS: dict[str, Any] = {}
+
+
+def unpacked(entry: Unary | Binary | Entry) -> Entry:
+    """An entry in the layout that all have in common."""
+    if len(entry) == _UNARY:
+        primitive, ans, x, node = entry
+        return primitive, ans, (x,), _NO_KEYWORDS, (node,)
+    if len(entry) == _BINARY:
+        primitive, ans, x, y, first, second = entry
+        return primitive, ans, (x, y), _NO_KEYWORDS, (first, second)
+    return entry
 
 
 class Tape(Trace):
@@ -40,13 +57,15 @@ class Tape(Trace):
         lean: keep what `pull` reads only, so that `push` is not possible.
     """
 
-    __slots__ = ("entries", "lean", "locked")
+    __slots__ = ("entries", "lean", "locked", "shadow")
 
     def __init__(self, *, lean: bool = False) -> None:
         super().__init__()
         self.lean = lean
-        self.entries: list[Entry | None] = []
+        self.entries: list[Unary | Binary | Entry | None] = []
         self.locked: set[int] = set()
+        # That of the last array: most arrays are like the one before.
+        self.shadow: Shadow | None = None
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         written = self.locked and isinstance(error, ValueError) and "read-only" in str(error)
@@ -95,7 +114,7 @@ class Tape(Trace):
                     entry = None if parent is None else entries[parent]
                     values[argnum] = shadow(values[argnum]) if entry is None else entry[1]
             if plan.drops_ans and type(ans) is np.ndarray and ans.nbytes > SMALL:
-                kept = Shadow(ans)
+                kept = self._shadow(ans)
         noted = (primitive, kept, values, kwargs, parents)
         entries.append(noted)
         if entries[node] is not noted:  # another thread has recorded something in between
@@ -117,8 +136,8 @@ class Tape(Trace):
                 entry = entries[node]
                 value = shadow(value) if entry is None else entry[1]
             if plan.drops_ans and type(ans) is np.ndarray and ans.nbytes > SMALL:
-                kept = Shadow(ans)
-        noted = (primitive, kept, (value,), _NO_KEYWORDS, (node,))
+                kept = self._shadow(ans)
+        noted = (primitive, kept, value, node)
         node = len(entries)
         entries.append(noted)
         if entries[node] is not noted:
@@ -151,13 +170,20 @@ class Tape(Trace):
                 entry = None if second is None else entries[second]
                 y = shadow(y) if entry is None else entry[1]
             if plan.drops_ans and type(ans) is np.ndarray and ans.nbytes > SMALL:
-                kept = Shadow(ans)
-        noted = (primitive, kept, (x, y), _NO_KEYWORDS, (first, second))
+                kept = self._shadow(ans)
+        noted = (primitive, kept, x, y, first, second)
         node = len(entries)
         entries.append(noted)
         if entries[node] is not noted:
             node = self._place_of(noted, node)
         return Box(ans, node, self)
+
+    def _shadow(self, x: np.ndarray[Any, Any]) -> Shadow:
+        """What is kept of a result that no rule will read."""
+        last = self.shadow
+        if last is None or last.shape != x.shape or last.dtype is not x.dtype:
+            last = self.shadow = Shadow(x)
+        return last
 
     def _plain(self, primitive: Primitive, value: Any, read: bool) -> Any:
         """A value that is not of this tape, as it is now: the program may still write to it."""
@@ -249,46 +275,37 @@ class Tape(Trace):
             if entry is None:
                 inputs[node] = g
                 continue
-            primitive, ans, args, kwargs, parents = entry
-            vjps, together = primitive.vjps, None
-            if primitive.pullback is not None:
-                argnums = [argnum for argnum, parent in enumerate(parents) if parent is not None]
-                together = iter(primitive.pullback(argnums, g, ans, *args, **kwargs))
-            argnum = -1
-            for parent in parents:
-                argnum += 1
-                if parent is None:
-                    continue
-                p = found[parent]
-                if (
-                    primitive.add_into is not None
-                    and type(p) is np.ndarray
-                    and getrefcount(p) <= _LISTED
-                    and p.base is None
-                    and p.flags.writeable
-                    and primitive.add_into(p, g, ans, *args, **kwargs)
-                ):
-                    continue
-                if together is not None:
-                    c = next(together)
-                else:
-                    try:
-                        vjp = vjps[argnum]
-                    except IndexError:
-                        raise missing(primitive, argnum, "reverse") from None
-                    c = vjp(g, ans, *args, **kwargs) if kwargs else vjp(g, ans, *args)
-                if p is None:
-                    found[parent] = c
-                elif type(p) is np.ndarray is type(c) and p.shape == c.shape and p.dtype is c.dtype:
-                    # What nobody else holds is written to: `found` and p, or c alone, hold it.
-                    if getrefcount(p) <= _LISTED and p.base is None and p.flags.writeable:
-                        np.add(p, c, p)
-                    elif getrefcount(c) <= _LOCAL and c.base is None and c.flags.writeable:
-                        found[parent] = np.add(p, c, c)
+            primitive = entry[0]
+            vjps = primitive.vjps
+            try:
+                if primitive.pullback is not None or primitive.add_into is not None:
+                    _pull_any(found, g, *unpacked(entry))
+                elif len(entry) == _UNARY:
+                    _, ans, x, first = entry
+                    c = vjps[0](g, ans, x)
+                    if found[first] is None:
+                        found[first] = c
                     else:
-                        found[parent] = p + c
-                elif c is not None:
-                    found[parent] = add(p, c)
+                        _accumulate(found, first, c)
+                elif len(entry) == _BINARY:
+                    _, ans, x, y, first, second = entry
+                    if first is not None:
+                        c = vjps[0](g, ans, x, y)
+                        if found[first] is None:
+                            found[first] = c
+                        else:
+                            _accumulate(found, first, c)
+                    if second is not None:
+                        c = vjps[1](g, ans, x, y)
+                        if found[second] is None:
+                            found[second] = c
+                        else:
+                            _accumulate(found, second, c)
+                else:
+                    _pull_any(found, g, *entry)
+            except IndexError:
+                _check_stated(primitive, unpacked(entry)[4])
+                raise
         return inputs
 
     def push(self, tangents: dict[int, Any]) -> dict[int, Any]:
@@ -297,7 +314,7 @@ class Tape(Trace):
         for node, entry in enumerate(self.entries):
             if entry is None:
                 continue
-            primitive, ans, args, kwargs, parents = entry
+            primitive, ans, args, kwargs, parents = unpacked(entry)
             active = [
                 (argnum, found[parent]) for argnum, parent in enumerate(parents) if parent in found
             ]
@@ -306,6 +323,71 @@ class Tape(Trace):
                 if tangent is not None:
                     found[node] = tangent
         return found
+
+
+def _pull_any(
+    found: list[Any],
+    g: Any,
+    primitive: Primitive,
+    ans: Any,
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    parents: Sequence[int | None],
+) -> None:
+    """Carry a cotangent on to the arguments of a call of whatever kind."""
+    together = None
+    if primitive.pullback is not None:
+        argnums = [argnum for argnum, parent in enumerate(parents) if parent is not None]
+        together = iter(primitive.pullback(argnums, g, ans, *args, **kwargs))
+    for argnum, parent in enumerate(parents):
+        if parent is None:
+            continue
+        if (
+            primitive.add_into is not None
+            and _is_own(found, parent)
+            and primitive.add_into(found[parent], g, ans, *args, **kwargs)
+        ):
+            continue
+        if together is not None:
+            c = next(together)
+        else:
+            c = primitive.vjps[argnum](g, ans, *args, **kwargs)
+        if found[parent] is None:
+            found[parent] = c
+        else:
+            _accumulate(found, parent, c)
+
+
+def _is_own(found: list[Any], node: int) -> bool:
+    """Whether a cotangent is an array that nobody else holds."""
+    p = found[node]
+    return (
+        type(p) is np.ndarray and getrefcount(p) <= _LISTED and p.base is None and p.flags.writeable
+    )
+
+
+def _accumulate(found: list[Any], node: int, c: Any) -> None:
+    """Add to a cotangent that is there, in place where nobody else holds the array.
+
+    The caller holds `c` in one variable.
+    """
+    p = found[node]
+    if type(p) is np.ndarray is type(c) and p.shape == c.shape and p.dtype is c.dtype:
+        if getrefcount(p) <= _LISTED and p.base is None and p.flags.writeable:
+            np.add(p, c, p)
+        elif getrefcount(c) <= _HANDED and c.base is None and c.flags.writeable:
+            found[node] = np.add(p, c, c)
+        else:
+            found[node] = p + c
+    elif c is not None:
+        found[node] = add(p, c)
+
+
+def _check_stated(primitive: Primitive, parents: Sequence[int | None]) -> None:
+    """Raise if an argument is traced for which there is no rule."""
+    for argnum, parent in enumerate(parents):
+        if parent is not None and argnum >= len(primitive.vjps):
+            raise missing(primitive, argnum, "reverse") from None
 
 
 def push_forward(
@@ -353,16 +435,21 @@ def missing(primitive: Primitive, argnum: int, mode: str) -> MissingRuleError:
 
 
 def _reference_counts() -> tuple[int, int]:
-    """What `getrefcount` says of an array in a list and a variable, and of one in a variable.
+    """What `getrefcount` says of an array in a list and a variable, and of an argument.
 
-    Interpreters differ: some lend a reference to the call, others count it.
+    The argument is in a variable of the caller. Interpreters differ: some lend a reference to a
+    call, others count it.
     """
+
+    def of_argument(c: Any) -> int:
+        return getrefcount(c)
+
     listed = [np.empty(0)]
     p, c = listed[0], np.empty(0)
-    return getrefcount(p), getrefcount(c)
+    return getrefcount(p), of_argument(c)
 
 
-_LISTED, _LOCAL = _reference_counts()
+_LISTED, _HANDED = _reference_counts()
 
 
 def _part_of(values: tuple[Any, ...], index: int) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 from retrograd.autodiff.axes import checked_axes, in_front
 from retrograd.autodiff.constants import is_live, unboxed
 from retrograd.autodiff.dtypes import cast
-from retrograd.autodiff.primitive import written
+from retrograd.autodiff.outputs import written
 from retrograd.autodiff.trace import Traced, value_of
 from retrograd.errors import ArgumentError, InterceptionError
 

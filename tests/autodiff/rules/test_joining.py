@@ -7,7 +7,7 @@ import pytest
 
 import retrograd as rg
 import retrograd.numpy as rnp
-from retrograd.autodiff.tape import Tape
+from retrograd.autodiff.tape import Tape, unpacked
 from retrograd.errors import ArgumentError, InterceptionError
 
 
@@ -152,5 +152,6 @@ def test_tangents_of_some_of_the_joined_arrays():
 def test_joined_arrays_are_not_kept():
     with Tape(lean=True) as tape:
         np.concatenate([tape.watch(np.ones(1000)) * 2.0 for _ in range(12)])
-    kept = [part for entry in tape.entries if entry is not None for part in (entry[1], *entry[2])]
+    entries = [unpacked(entry) for entry in tape.entries if entry is not None]
+    kept = [part for _, ans, args, _, _ in entries for part in (ans, *args)]
     assert not any(type(part) is np.ndarray and part.size > 500 for part in kept)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from retrograd.autodiff.dtypes import is_complex
+from retrograd.autodiff.outputs import written
 from retrograd.autodiff.primitive import (
     REGISTRY,
     match,
@@ -14,7 +15,6 @@ from retrograd.autodiff.primitive import (
     primitive_for,
     rule,
     stands_for,
-    written,
 )
 from retrograd.autodiff.trace import Traced, value_of
 from retrograd.autodiff.ufunc_methods import delivered

@@ -11,6 +11,7 @@ from retrograd.autodiff.primitive import (
     Primitive,
     match,
     multilinear,
+    primitive_for,
     shape_of,
     stands_for,
 )
@@ -19,6 +20,40 @@ from retrograd.autodiff.rules.matrix_parts import transposed
 from retrograd.autodiff.ufunc_methods import delivered
 from retrograd.errors import ArgumentError
 
+# From this many rows on, and with so many times more of them than columns, a matrix is tall; from
+# this many elements on, the zeros that `np.dot` begins with cost more than `np.matmul`'s checks.
+_ROWS, _TIMES, _LARGE = 128, 4, 1 << 13
+
+dot = primitive_for(np.dot)
+
+
+def _transposed_times(x: Any, y: Any) -> Any:
+    """`x.T @ y`; in doubles, a tall one is quicker as the transpose of a wide one and a copy."""
+    rows, columns = x.shape[1], y.shape[1]
+    if rows * columns < _LARGE or not (type(x) is np.ndarray is type(y)):
+        return np.dot(x.T, y)
+    if rows >= max(_ROWS, _TIMES * columns) and x.dtype == np.float64:
+        return np.ascontiguousarray(np.matmul(y.T, x).T)
+    return np.matmul(x.T, y)
+
+
+def _times_transposed(x: Any, y: Any) -> Any:
+    """`x @ y.T`."""
+    return np.dot(x, y.T)
+
+
+# The products that come about where products are differentiated, each as one operation.
+transposed_times = multilinear(
+    Primitive(_transposed_times),
+    lambda g, ans, x, y: match(times_transposed(y, g), x),
+    lambda g, ans, x, y: match(dot(x, g), y),
+)
+times_transposed = multilinear(
+    Primitive(_times_transposed),
+    lambda g, ans, x, y: match(dot(g, y), x),
+    lambda g, ans, x, y: match(transposed_times(g, x), y),
+)
+
 
 def _are_matrices(x: Any, y: Any) -> bool:
     return getattr(x, "ndim", 0) == 2 == getattr(y, "ndim", 0)
@@ -26,7 +61,7 @@ def _are_matrices(x: Any, y: Any) -> bool:
 
 def _matmul_left(g: Any, ans: Any, x: Any, y: Any) -> Any:
     if _are_matrices(x, y):
-        return match(g @ y.T, x)
+        return match(times_transposed(g, y), x)
     if np.ndim(y) == 1:
         return match(np.expand_dims(g, -1) * y, x)
     if np.ndim(x) == 1:
@@ -37,7 +72,7 @@ def _matmul_left(g: Any, ans: Any, x: Any, y: Any) -> Any:
 
 def _matmul_right(g: Any, ans: Any, x: Any, y: Any) -> Any:
     if _are_matrices(x, y):
-        return match(x.T @ g, y)
+        return match(transposed_times(x, g), y)
     if np.ndim(x) == 1:
         return match(x * g if np.ndim(y) == 1 else np.expand_dims(x, -1) * np.expand_dims(g, -2), y)
     if np.ndim(y) == 1:
@@ -48,7 +83,7 @@ def _matmul_right(g: Any, ans: Any, x: Any, y: Any) -> Any:
 
 def _dot_left(g: Any, ans: Any, x: Any, y: Any) -> Any:
     if _are_matrices(x, y):
-        return match(np.dot(g, y.T), x)
+        return match(times_transposed(g, y), x)
     if np.ndim(x) == 0 or np.ndim(y) == 0:
         return match(g * y, x)
     others = [i for i in range(np.ndim(y)) if i != max(np.ndim(y) - 2, 0)]
@@ -58,7 +93,7 @@ def _dot_left(g: Any, ans: Any, x: Any, y: Any) -> Any:
 
 def _dot_right(g: Any, ans: Any, x: Any, y: Any) -> Any:
     if _are_matrices(x, y):
-        return match(np.dot(x.T, g), y)
+        return match(transposed_times(x, g), y)
     if np.ndim(x) == 0 or np.ndim(y) == 0:
         return match(g * x, y)
     lead = list(range(np.ndim(x) - 1))

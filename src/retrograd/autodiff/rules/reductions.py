@@ -16,6 +16,7 @@ from retrograd.autodiff.primitive import (
     Primitive,
     arrays_of_lists,
     constant,
+    line_sums,
     linear,
     match,
     rule,
@@ -73,7 +74,7 @@ class Reduction(Primitive):
             kwargs["where"] = value_of(kwargs["where"])
         for name in ("initial", "ddof", "correction"):
             if isinstance(kwargs.get(name), Traced):
-                raise self._uncovered(name)
+                raise self.uncovered(name)
         return super().__call__(*args[:2], **kwargs)
 
     def _refuse_integers(self, dtype: Any) -> None:
@@ -174,11 +175,15 @@ def _winners(ans: Any, x: Any, axis: Any, keepdims: bool, initial: Any, where: A
     won = x == with_axes(ans, x, axis, keepdims)
     if where is not True:
         won = won & where
-    count = np.add.reduce(won, axis=axis, keepdims=True)
+    share = won.astype(ans.dtype)
+    if isinstance(axis, int) and share.ndim == 2 and ans.dtype.char in "fd":
+        count = np.expand_dims(line_sums(share, axis % 2), axis)
+    else:
+        count = np.add.reduce(won, axis=axis, keepdims=True)
     if initial is not None:
         top = ans if keepdims else np.reshape(ans, shape_of(count))
         count = count + (top == initial)
-    return won.astype(ans.dtype) / np.maximum(count, 1).astype(ans.dtype)
+    return share / np.maximum(count, 1).astype(ans.dtype, copy=False)
 
 
 def extremum_vjp(g: Any, ans: Any, x: Any, axis: Any = None, *, keepdims: bool = False,

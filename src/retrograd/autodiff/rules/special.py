@@ -16,9 +16,12 @@ from retrograd.autodiff.ufunc_methods import REDUCTIONS, delivered
 def _logsumexp(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     x = np.asarray(x)
     top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-    top = np.where(np.isfinite(top), top, 0)
-    with np.errstate(divide="ignore"):
-        ans = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+    if np.isfinite(top).all():  # no sum is zero
+        ans = np.log(np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)) + top
+    else:
+        top = np.where(np.isfinite(top), top, 0)
+        with np.errstate(divide="ignore"):
+            ans = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
     return ans if keepdims else np.squeeze(ans, axis)[()]
 
 
