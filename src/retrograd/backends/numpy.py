@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retrograd.autodiff import jvp, linearize, tree, value_and_grad, value_of, vjp
 from retrograd.autodiff.box import Box
@@ -34,17 +38,32 @@ class NumpyBackend:
 
     name = "numpy"
     xp = np
+    promotes = True
+    random = "retrograd.data.minibatch, numpy.random.Philox"
+    notes: tuple[str, ...] = ()
 
     flatten = staticmethod(tree.flatten)
     unflatten = staticmethod(tree.unflatten)
     leaf_names = staticmethod(tree.names)
     value_of = staticmethod(value_of)
-    concatenate = staticmethod(np.concatenate)
-    broadcast_to = staticmethod(np.broadcast_to)
-    vjp = staticmethod(vjp)
 
     # sqrt, with the derivative 0 at 0.
     root = staticmethod(elementwise(_root, _root_slope))
+
+    @staticmethod
+    def vjp(function: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], Any]]:
+        """The result, and from its cotangent those of the arguments, as a sequence."""
+        return vjp(function, *args)
+
+    @staticmethod
+    def concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
+        """Arrays joined."""
+        return np.concatenate(arrays, axis)
+
+    @staticmethod
+    def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
+        """An array in another shape."""
+        return np.broadcast_to(x, shape)
 
     @staticmethod
     def array(x: Any) -> Any:
@@ -56,6 +75,53 @@ class NumpyBackend:
     def is_traced(x: Any) -> bool:
         """Whether a derivative with respect to `x` may be asked for."""
         return isinstance(x, Traced)
+
+    @staticmethod
+    def is_smooth(x: Any) -> bool:
+        """Whether `x` could have a derivative: a number or an array of floats."""
+        return tree.is_float(x)
+
+    @staticmethod
+    def dtype_of(x: Any) -> np.dtype[Any] | None:
+        """The dtype of an array or Python float; None if there is none."""
+        return getattr(x, "dtype", np.dtype(float) if isinstance(x, float) else None)
+
+    @staticmethod
+    def to_host(x: Any) -> NDArray[Any]:
+        """The numbers of an array, as an array."""
+        return np.asarray(x)
+
+    @staticmethod
+    def zeros_like(x: Any) -> Any:
+        """Zeros in the place of a leaf."""
+        return np.zeros_like(x)
+
+    @staticmethod
+    def from_host(arrays: Sequence[NDArray[Any]]) -> list[Any]:
+        """The arrays themselves."""
+        return list(arrays)
+
+    @staticmethod
+    def packing(shapes: Sequence[tuple[int, ...]], dtypes: Sequence[np.dtype[Any]]) -> NumpyPacking:
+        """How leaves of these shapes and dtypes lie in one flat vector."""
+        return NumpyPacking(shapes, dtypes)
+
+    @staticmethod
+    def accumulated(total: Any, part: Any, like: Any) -> Any:
+        """A sum of cotangents of the leaf `like`, with one more part; `total` may be None."""
+        # A plain number has the derivative of a float64, whatever it is multiplied with.
+        part = np.asarray(part, np.asarray(like).dtype)
+        return part if total is None else total + part
+
+    @staticmethod
+    def kept_by_derivative() -> _Traced:
+        """Counts the bytes that Python holds at the end of a block, and did not at its start."""
+        return _Traced()
+
+    @staticmethod
+    def align() -> bool:
+        """Nothing to do: the sweep's gradient is that of the same operations."""
+        return False
 
     @staticmethod
     def value_and_gradient(
@@ -147,6 +213,56 @@ class NumpyBackend:
 
         primitive.pullback, primitive.jvps = pullback, Everywhere(push)
         return primitive(*inputs)
+
+
+class NumpyPacking:
+    """Between one flat vector and leaves.
+
+    Args:
+        shapes: of the leaves.
+        dtypes: of the leaves.
+    """
+
+    def __init__(self, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[np.dtype[Any]]) -> None:
+        ends = list(accumulate(map(prod, shapes)))
+        self.size = ends[-1]
+        self.places = list(
+            zip((slice(*span) for span in pairwise([0, *ends])), shapes, dtypes, strict=True)
+        )
+        self.dtype = dtypes[0] if len(set(dtypes)) == 1 else np.dtype(float)
+
+    def unpack(self, flat: NDArray[Any]) -> list[NDArray[Any]]:
+        """The leaves, as new arrays."""
+        flat = flat.astype(self.dtype)
+        return [
+            flat[span].reshape(shape).astype(dtype, copy=False)
+            for span, shape, dtype in self.places
+        ]
+
+    def pack(self, leaves: Sequence[Any]) -> NDArray[Any]:
+        """The flat vector, new."""
+        flat = np.empty(self.size, self.dtype)
+        for leaf, (span, shape, _) in zip(leaves, self.places, strict=True):
+            flat[span].reshape(shape)[...] = leaf
+        return flat
+
+
+class _Traced:
+    """The bytes that Python holds at the end of a block, and did not at its start."""
+
+    nbytes = 0
+
+    def __enter__(self) -> _Traced:
+        self._mine = not tracemalloc.is_tracing()
+        if self._mine:
+            tracemalloc.start()
+        self._before = tracemalloc.get_traced_memory()[0]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.nbytes = max(tracemalloc.get_traced_memory()[0] - self._before, 0)
+        if self._mine:
+            tracemalloc.stop()
 
 
 def _gradients(

@@ -35,9 +35,9 @@ _OWNER = "the decays of a slot"
 
 # What the decays that are put off may amount to. After them the scale is above 1/8, and the
 # integers are less than 8 times as large as they would be without a scale.
-_LARGEST = 4.0
+LARGEST = 4.0
 # More decays are not put off, whatever the factor.
-_MOST = 64
+MOST = 64
 # Of so many stretches between halvings one scale is kept; the others follow from it.
 _GROUP = 64
 
@@ -57,8 +57,8 @@ def period(smallest: float, columns: int, layout: Layout) -> int:
     if smallest <= 0 or columns not in (1, len(layout)):
         return 1
     if smallest >= 1:
-        return _MOST
-    return min(max(math.floor(math.log(_LARGEST) / -math.log(smallest)), 1), _MOST)
+        return MOST
+    return min(max(math.floor(math.log(LARGEST) / -math.log(smallest)), 1), MOST)
 
 
 class Decays:

@@ -124,7 +124,7 @@ def _array(name: str, values: Any, backend: Any) -> Any:
         raise
     except (TypeError, ValueError):
         raise ArgumentError(_no_numbers(name, values)) from None
-    if array.dtype.kind != "f":
+    if backend.dtype_of(array).kind != "f":
         raise ArgumentError(_no_numbers(name, values))
     return array
 

@@ -14,7 +14,7 @@ __all__ = ["Polyak"]
 
 def _kept(step: int) -> float:
     # The mean starts at 0, so what it is multiplied by at first does not matter.
-    return step / (step + 1) if step else 1.0
+    return (step + (step == 0)) / (step + 1)
 
 
 def _share(step: int) -> float:

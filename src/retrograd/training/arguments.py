@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.adjoints import Adjoint
+from retrograd.backends import Arrays, Backend
 from retrograd.counts import check_count
 from retrograd.errors import ArgumentError
 from retrograd.lattice import Layout, rational
@@ -19,6 +20,7 @@ from retrograd.training.rows import Row
 
 __all__ = [
     "check_adjoint",
+    "check_compiled",
     "check_decays",
     "check_run",
     "layout_of",
@@ -39,8 +41,8 @@ def check_run(loss: Any, optimizer: Any, steps: Any) -> None:
 
 
 def check_adjoint(adjoint: Any, diagnostics: Any) -> None:
-    """Refuse what is no adjoint strategy, or no diagnostics."""
-    if not isinstance(adjoint, Adjoint):
+    """Refuse what is no adjoint strategy, or no diagnostics; None stands for neither."""
+    if adjoint is not None and not isinstance(adjoint, Adjoint):
         raise ArgumentError(
             f"adjoint: {adjoint!r:.60} was given; give an instance such as Reversible() or Stored()"
         )
@@ -50,21 +52,36 @@ def check_adjoint(adjoint: Any, diagnostics: Any) -> None:
         )
 
 
-def layout_of(leaves: Sequence[Any], names: Sequence[str]) -> Layout:
+def check_compiled(saved: Any, progress: bool | None) -> None:
+    """Refuse what a compiled run cannot do: it speaks to nobody on its way."""
+    if saved is not None:
+        raise ArgumentError(
+            "saved: a compiled run in JAX writes no files on its way; leave it out, or train on "
+            "NumPy arrays or PyTorch tensors"
+        )
+    if progress:
+        raise ArgumentError(
+            "progress: a compiled run in JAX is one program, which shows nothing on its way; leave "
+            "it out"
+        )
+
+
+def layout_of(leaves: Sequence[Any], names: Sequence[str], backend: Arrays) -> Layout:
     """The layout of the weights, which must be real floats, at least one of them.
 
     Args:
         leaves: the leaves of the weights' container.
         names: the leaves' names, for messages.
+        backend: the array library.
     """
     if not leaves:
         raise ArgumentError("w0: it holds no array; give the weights to train")
     for leaf, name in zip(leaves, names, strict=True):
-        dtype = getattr(leaf, "dtype", np.asarray(leaf).dtype if isinstance(leaf, float) else None)
+        dtype = backend.dtype_of(leaf)
         if dtype is None or dtype.kind != "f":
             raise ArgumentError(
-                f"w0: {name} is {leaf!r:.40} ({dtype or type(leaf).__name__}); give real float "
-                "arrays (x.astype(float))"
+                f"w0: {name} is {leaf!r:.40} ({_kind(leaf)}); give real float arrays "
+                "(float64, float32 or float16)"
             )
         shape = getattr(leaf, "shape", ())
         if 0 in shape:
@@ -74,8 +91,13 @@ def layout_of(leaves: Sequence[Any], names: Sequence[str]) -> Layout:
     return Layout([getattr(leaf, "shape", ()) for leaf in leaves], names=names)
 
 
+def _kind(leaf: Any) -> str:
+    """What a leaf is, for messages: its dtype, or its type where it has none."""
+    return str(getattr(leaf, "dtype", type(leaf).__name__))
+
+
 def tables_of(
-    optimizer: Optimizer, layout: Layout, structure: Any, steps: int, backend: Any
+    optimizer: Optimizer, layout: Layout, structure: Any, steps: int, backend: Backend
 ) -> dict[str, Any]:
     """The table of each of the optimizer's hyperparameters, (steps or 1, columns), by name."""
     tables: dict[str, Any] = {}
@@ -83,7 +105,7 @@ def tables_of(
         tables[name] = table(
             name, given, layout=layout, structure=structure, steps=steps, backend=backend
         )
-        optimizer.check(name, backend.value_of(tables[name]))
+        optimizer.check(name, backend.to_host(backend.value_of(tables[name])))
     return tables
 
 

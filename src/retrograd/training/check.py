@@ -16,7 +16,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from retrograd.autodiff import grad, tree
+from retrograd.autodiff import tree
+from retrograd.backends import Backend, backend_of
 from retrograd.errors import ArgumentError
 
 __all__ = ["HypergradientCheck", "check_hypergradient"]
@@ -35,6 +36,8 @@ _REFUTES = 0.05
 # A disagreement lies so many errors beyond the difference. No comparison is finer than the last.
 _MARGIN = 5.0
 _FINEST = 1e-9
+# Steps are this many times longer than the distance of neighbouring floats of x.
+_ROUGH = 2.0**10
 # A scatter of so many roundings of the objective is that of a smooth function.
 _SMOOTH = 1e4
 
@@ -127,26 +130,33 @@ def check_hypergradient(
         'disagrees'
     """
     leaves, structure = tree.flatten(x)
-    if not leaves or not all(tree.is_float(leaf) for leaf in leaves):
+    backend = backend_of(x)
+    if not leaves or not all(map(backend.is_smooth, leaves)):
         raise ArgumentError(
             f"check_hypergradient: x is {x!r:.60}; give a container of float arrays, with whole "
             "numbers made floats"
         )
-    found = grad(objective)(x) if gradient is None else gradient
-    bars = _alike(found, leaves, structure)
+    found = _gradient(objective, x, backend) if gradient is None else gradient
+    bars = [backend.to_host(bar) for bar in _alike(found, leaves, structure)]
+    leaves = [backend.to_host(backend.value_of(leaf)) for leaf in leaves]
     rng = np.random.default_rng(seed)
     direction = [_direction(leaf, rng) for leaf in leaves]
 
     def along(t: float) -> float:
-        moved = [
-            np.asarray(a + t * d, np.asarray(a).dtype)[()] for a, d in _pairs(leaves, direction)
-        ]
+        moved = [np.asarray(a + t * d, a.dtype) for a, d in _pairs(leaves, direction)]
         with np.errstate(all="ignore"):
-            return float(objective(tree.unflatten(structure, moved)))
+            value = objective(tree.unflatten(structure, backend.from_host(moved)))
+            return float(backend.value_of(value))
 
+    epsilon = max(float(np.finfo(leaf.dtype).eps) for leaf in leaves)
     products = [np.sum(np.asarray(b, float) * d) for b, d in _pairs(bars, direction)]
     parts = [np.linalg.norm(np.asarray(b, float) * d) for b, d in _pairs(bars, direction)]
-    return _judged(float(np.sum(products)), float(np.linalg.norm(parts)), _Line(along))
+    return _judged(float(np.sum(products)), float(np.linalg.norm(parts)), _Line(along, epsilon))
+
+
+def _gradient(objective: Callable[[Any], Any], x: Any, backend: Backend) -> Any:
+    """The gradient of the objective, by the library of its argument."""
+    return backend.value_and_gradient(lambda x, hyper, step: objective(x), x, None, 0)[1]
 
 
 class _Line:
@@ -154,6 +164,7 @@ class _Line:
 
     Args:
         along: the objective as a function of the place on the line.
+        epsilon: how finely places can be told apart, relative to the size of x.
 
     Attributes:
         steps: (K,), the steps.
@@ -161,9 +172,9 @@ class _Line:
         size: the objective's magnitude at 0.
     """
 
-    def __init__(self, along: Callable[[float], float]) -> None:
-        self.steps = np.array(_SCALES)
-        ends = np.array([[along(step), along(-step)] for step in _SCALES])
+    def __init__(self, along: Callable[[float], float], epsilon: float) -> None:
+        self.steps = np.array([step for step in _SCALES if step >= _ROUGH * epsilon])
+        ends = np.array([[along(step), along(-step)] for step in self.steps])
         with np.errstate(all="ignore"):
             self.differences = (ends[:, 0] - ends[:, 1]) / (2 * self.steps)
         self.size = abs(along(0.0))

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retrograd.backends import Backend
 from retrograd.errors import ArgumentError, DifferentiationError, NonFiniteError, ReversalError
 from retrograd.lattice import Layout, checksum
 from retrograd.training.differences import differing
@@ -20,7 +22,8 @@ from retrograd.training.differences import differing
 __all__ = ["Gradients"]
 
 Floats = NDArray[np.float64]
-Push = Callable[[Any], tuple[Any, list[Any]]]
+Flat = NDArray[Any]  # (N,), in the dtype of the weights
+Push = Callable[[Floats], tuple[Flat, list[Any]]]
 
 
 class Gradients:
@@ -44,7 +47,7 @@ class Gradients:
     def __init__(
         self,
         loss: Callable[..., Any],
-        backend: Any,
+        backend: Backend,
         layout: Layout,
         structure: Any,
         hyper_structure: Any,
@@ -59,35 +62,40 @@ class Gradients:
         self.layout = layout
         self.structure = structure
         self.hyper_structure = hyper_structure
-        self.hyper_leaves = [_locked(leaf) for leaf in hyper_leaves]
+        self.hyper_leaves = [_locked(backend.value_of(leaf)) for leaf in hyper_leaves]
         self.hyper = backend.unflatten(hyper_structure, self.hyper_leaves)
-        self.dtypes = dtypes
+        self.packing = backend.packing(layout.shapes, dtypes)
         self.watched = watched
         self.comparing = True
         self._marks = array("Q", bytes(8 * steps if watched else 0))
         self._marked = 0
 
     def tree(self, flat: NDArray[Any]) -> Any:
-        """A flat vector as a container like the weights, in their dtypes."""
-        parts = [
-            part.astype(dtype, copy=False)
-            for part, dtype in zip(self.layout.split(flat), self.dtypes, strict=True)
-        ]
-        return self.backend.unflatten(self.structure, parts)
+        """A flat vector as a container like the weights, in their dtypes: a copy."""
+        return self.backend.unflatten(self.structure, self.packing.unpack(flat))
 
-    def flat(self, tree: Any) -> Floats:
-        """A container like the weights as a flat vector."""
-        return self.layout.join(self.backend.flatten(tree)[0], np.empty(self.layout.size))
+    def flat(self, tree: Any) -> Flat:
+        """A container like the weights as a flat vector in the host's memory: a copy."""
+        return self._packed(self.backend.flatten(tree)[0])
+
+    def _packed(self, leaves: Sequence[Any]) -> Flat:
+        shapes = tuple(np.shape(leaf) for leaf in leaves)
+        if shapes != self.layout.shapes:
+            raise ArgumentError(
+                f"the {self.backend.name} backend gave a gradient with leaves of the shapes "
+                f"{shapes!s:.80} for weights of {self.layout.shapes!s:.80}; give one leaf for each "
+                "of the weights, in its shape"
+            )
+        return self.packing.pack(leaves)
 
     def value_and_gradient(self, w: Any, t: int) -> tuple[float, Floats]:
         """The loss at step t and its gradient, (N,), noted or compared with what was noted."""
         value, gradient = self._evaluate(w, t)
-        self._watch(t, gradient)
-        return value, gradient
+        return value, self._watched(t, gradient)
 
     def elsewhere(self, w: Any, t: int) -> Floats:
         """The gradient of step t at other weights than the run had then, (N,)."""
-        return self._evaluate(w, t)[1]
+        return _wide(self._evaluate(w, t)[1])
 
     def linearized(self, w: Any, t: int, active: Sequence[int]) -> tuple[Floats, Push]:
         """The gradient at step t, and its derivative as a function of a direction.
@@ -98,45 +106,65 @@ class Gradients:
             active: the numbers of the leaves of `hyper` whose mixed derivatives are wanted.
 
         Returns:
-            The gradient, (N,), and `push(direction)`: the Hessian's product with a container like
-            the weights, as leaves, and the mixed derivatives' products, one per active leaf.
+            The gradient, (N,), and `push(direction)`: the Hessian's product with a flat vector,
+            (N,), and the mixed derivatives' products, one per active leaf.
         """
-        gradient, along = self.backend.linearized_gradient(
-            self.loss, w, self._active(active), self._rebuild(active), t
-        )
-        flat = self.flat(gradient)
-        self._watch(t, flat)
+        with _named(t):
+            gradient, along = self.backend.linearized_gradient(
+                self.loss, w, self._active(active), self._rebuild(active), t
+            )
+        flat = self._watched(t, self.flat(gradient))
 
-        def push(direction: Any) -> tuple[Any, list[Any]]:
-            return self._plain(*along(direction))
+        def push(direction: Floats) -> tuple[Flat, list[Any]]:
+            with _named(t):
+                return self._plain(*along(self.tree(direction)))
 
         return flat, push
 
     def along(
         self, w: Any, t: int, active: Sequence[int], direction: Floats
-    ) -> tuple[Floats, tuple[Any, list[Any]]]:
+    ) -> tuple[Floats, tuple[Flat, list[Any]]]:
         """Both results of `linearized`, for a direction that is known before the gradient is."""
-        gradient, along, mixed = self.backend.gradient_along(
-            self.loss, w, self._active(active), self._rebuild(active), t, self.tree(direction)
-        )
-        flat = self.flat(gradient)
-        self._watch(t, flat)
+        with _named(t):
+            gradient, along, mixed = self.backend.gradient_along(
+                self.loss, w, self._active(active), self._rebuild(active), t, self.tree(direction)
+            )
+        flat = self._watched(t, self.flat(gradient))
         return flat, self._plain(along, mixed)
 
-    def preflight(self, w: Any, gradient: Floats, traced: Sequence[int]) -> None:
-        """Evaluate the first gradient as the sweep will: an exact way back needs equal bits."""
-        again, _ = self.backend.linearized_gradient(
-            self.loss, w, self._active(traced), self._rebuild(traced), 0
-        )
+    def preflight(self, w: Any, gradient: Floats, traced: Sequence[int]) -> Floats:
+        """Evaluate the first gradient as the sweep will: an exact way back needs equal bits.
+
+        Returns:
+            The gradient, (N,), with the bits that it has in both passes.
+        """
+        with _named(0):
+            again, _ = self.backend.linearized_gradient(
+                self.loss, w, self._active(traced), self._rebuild(traced), 0
+            )
         leaves = self.backend.flatten(again)[0]
         self._refuse_traced(leaves)
         flat = self.flat(leaves)
-        if not _same_bits(gradient, flat):
-            raise ReversalError(
-                "the gradient at step 0 has other bits when the sweep evaluates it "
-                f"({differing(gradient, flat, self.layout)}), so the run cannot be gone back over: "
-                + (_LAYOUT if _same_bits(gradient, self._evaluate(w, 0)[1]) else STOCHASTIC)
-            )
+        if _same_bits(gradient, _wide(flat)) or self._aligned(w, flat):
+            return _wide(flat)
+        repeats = _same_bits(gradient, _wide(self._evaluate(w, 0)[1]))
+        where = differing(gradient, _wide(flat), self.layout)
+        raise ReversalError(
+            f"the gradient at step 0 has other bits when the sweep evaluates it ({where}), so the "
+            "run cannot be gone back over: " + (_LAYOUT if repeats else self._stochastic())
+        )
+
+    def _aligned(self, w: Any, flat: Flat) -> bool:
+        """Let the forward run evaluate the gradient as the sweep does, if that settles it."""
+        if not self.backend.align() or not _same_bits(flat, self._evaluate(w, 0)[1]):
+            return False
+        if self._marked:
+            self._marks[0] = checksum(flat)
+        return True
+
+    def _stochastic(self) -> str:
+        found = f" {'; '.join(self.backend.notes)}." if self.backend.notes else ""
+        return STOCHASTIC.format(random=self.backend.random) + found
 
     def export_marks(self) -> NDArray[np.uint64]:
         """The checksums that were noted."""
@@ -151,13 +179,15 @@ class Gradients:
         """Why the gradient at step t may be another than in the forward run."""
         try:
             _, once = self._evaluate(w, t)
-            return CHANGED if _same_bits(once, self._evaluate(w, t)[1]) else STOCHASTIC
+            same = _same_bits(once, self._evaluate(w, t)[1])
+            return CHANGED if same else self._stochastic()
         except Exception:  # whatever a loss does at a state that is not its own
             return CHANGED
 
-    def _evaluate(self, w: Any, t: int) -> tuple[float, Floats]:
+    def _evaluate(self, w: Any, t: int) -> tuple[float, Flat]:
         try:
-            value, gradient = self.backend.value_and_gradient(self.loss, w, self.hyper, t)
+            with _named(t):
+                value, gradient = self.backend.value_and_gradient(self.loss, w, self.hyper, t)
         except ValueError as error:
             if "read-only" not in str(error):
                 raise
@@ -165,20 +195,22 @@ class Gradients:
                 "loss: it writes to an array of hyper in place, which would change what the sweep "
                 "asks for again; write to a copy (h = h.copy())"
             ) from error
-        except DifferentiationError as error:
-            raise type(error)(f"loss, at step {t}: {error}") from error
         self._refuse_traced([value, *self.backend.flatten(gradient)[0]])
+        value = float(value)
         if not math.isfinite(value):
             raise NonFiniteError(
-                f"the loss is {float(value)} at step {t}: lower the rate or the scale of the "
+                f"the loss is {value} at step {t}: lower the rate or the scale of the "
                 "initial weights, or look for a division by zero or logarithm in the loss"
             )
-        return float(value), self.flat(gradient)
+        return value, self.flat(gradient)
 
-    def _watch(self, t: int, gradient: Floats) -> None:
-        """Note the bits of the gradient at step t, or compare them with those noted."""
-        if not self.watched:
-            return
+    def _watched(self, t: int, gradient: Flat) -> Floats:
+        """The gradient at step t, its bits noted or compared with those noted, in float64."""
+        if self.watched:
+            self._watch(t, gradient)
+        return _wide(gradient)
+
+    def _watch(self, t: int, gradient: Flat) -> None:
         mark = checksum(gradient)
         if t == self._marked:
             self._marks[t] = mark
@@ -200,10 +232,10 @@ class Gradients:
 
         return rebuild
 
-    def _plain(self, along: Any, mixed: list[Any]) -> tuple[list[Any], list[Any]]:
+    def _plain(self, along: Any, mixed: list[Any]) -> tuple[Flat, list[Any]]:
         leaves = self.backend.flatten(along)[0]
         self._refuse_traced([*leaves, *mixed])
-        return leaves, mixed
+        return self._packed(leaves), mixed
 
     def _refuse_traced(self, found: Sequence[Any]) -> None:
         if any(self.backend.is_traced(x) for x in found):
@@ -215,7 +247,7 @@ class Gradients:
 
 STOCHASTIC = (
     "the loss is not a deterministic function of (w, hyper, step). Draw batches and noise from the "
-    "step and a seed (retrograd.data.minibatch, numpy.random.Philox), not from a global generator."
+    "step and a seed ({random}), not from a global generator."
 )
 CHANGED = (
     "the gradient there is repeatable now, so something changed between the two passes: data or "
@@ -228,8 +260,21 @@ _LAYOUT = (
 )
 
 
-def _same_bits(a: Floats, b: Floats) -> bool:
-    return bool(np.array_equal(a.view(np.int64), b.view(np.int64)))
+@contextmanager
+def _named(t: int) -> Iterator[None]:
+    """Errors of the engine say that it was the loss, and when."""
+    try:
+        yield
+    except DifferentiationError as error:
+        raise type(error)(f"loss, at step {t}: {error}") from error
+
+
+def _same_bits(a: Flat, b: Flat) -> bool:
+    return np.array_equal(a.view(np.uint8), b.view(np.uint8))
+
+
+def _wide(flat: Flat) -> Floats:
+    return flat.astype(float, copy=False)
 
 
 def _locked(leaf: Any) -> Any:

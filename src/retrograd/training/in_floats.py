@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.adjoints import Snapshot, bytes_of
+from retrograd.backends import NumpyBackend
 from retrograd.errors import ArgumentError, NonFiniteError
 from retrograd.lattice import checksum
 from retrograd.training.gradients import Push
@@ -35,8 +36,8 @@ class FloatTraining(Training):
         super().__init__(problem, differentiated=differentiated)
         self.obstacle = "floating-point arithmetic rounds, so a step has no exact inverse"
         self.given = {
-            "root": self.backend.root,
-            "xp": self.backend.xp,
+            "root": NumpyBackend.root,
+            "xp": NumpyBackend.xp,
             "layout": self.layout,
         }
         # The gradient of one step, kept until the step is taken or pulled.
@@ -88,7 +89,7 @@ class FloatTraining(Training):
             )
             return [new[name] for name in names]
 
-        after, pullback = self.backend.vjp(
+        after, pullback = NumpyBackend.vjp(
             update,
             [self.slots[name] for name in names],
             gradient,
@@ -101,7 +102,7 @@ class FloatTraining(Training):
             results.bars[name][:] = bar
         for name, bar in zip(wanted, hyper_bars, strict=True):
             results.note(name, t, rows[name].collect(bar))
-        self.carry(*push(self.gradients.tree(gradient_bar)))
+        self.carry(*push(self._cast(gradient_bar)))
 
     def downdate(self, after: Snapshot, t: int, settle: Settle) -> None:
         """Walk step t backwards, from the state after it, and ask for the exact values on the way.
@@ -121,7 +122,7 @@ class FloatTraining(Training):
             if "weights" in names:
                 return self._gradient_before(slots["weights"], t)
             # The forward run must see what the sweep will: the gradient where the sweep is then.
-            weights = self.gradients.tree(slots["weights"].copy())
+            weights = self.gradients.tree(slots["weights"])
             return self._cast(self.gradients.elsewhere(weights, t))
 
         rest: list[tuple[tuple[str, ...], Again]] = []
@@ -170,7 +171,7 @@ class FloatTraining(Training):
         return self.layout.join(self.first)
 
     def _weights(self) -> Any:
-        return self.gradients.tree(self.slots["weights"].copy())
+        return self.gradients.tree(self.slots["weights"])
 
     def _linearized(self, t: int) -> tuple[Floats, Push]:
         if self._held is not None and self._held[0] == t and self._held[2] is not None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from retrograd.adjoints import Adjoint, Checkpointed
-from retrograd.backends import NumpyBackend
+from retrograd.backends import backend_of, library_of
 from retrograd.counts import check_count
 from retrograd.errors import ArgumentError
-from retrograd.training.arguments import check_adjoint
+from retrograd.training.arguments import check_adjoint, check_compiled
 from retrograd.training.diagnostics import Diagnostics
-from retrograd.training.iteration import Iteration
+from retrograd.training.iteration import OBSTACLE, Iteration
 from retrograd.training.run import Run
 from retrograd.training.saved import Saved, names_of, saved_run
 
@@ -38,8 +39,10 @@ def iterate(
     Args:
         step: `step(x, params, t)`, the next state: a container like `x` of arrays of the same
             shapes and dtypes. Deterministic; it may write to `x`, and not to `params`. What it
-            should be differentiated with respect to must enter through these two, not by closure.
-        x0: the first state: a container of float arrays.
+            should be differentiated with respect to must enter through these two, not by closure
+            (in JAX both will do). In JAX `t` is a traced integer.
+        x0: the first state: a container of float arrays; in JAX also of integers and random keys,
+            which are carried along without a derivative.
         params: what else the map depends on: a container (None for nothing).
         steps: how many steps, at least 1.
         adjoint: how the sweep gets the states back: `Checkpointed()` by default; `Stored`, `Coded`,
@@ -72,16 +75,21 @@ def iterate(
     References:
         Griewank & Walther, "Evaluating Derivatives", 2nd edition 2008, chapter 12.
     """
-    backend = NumpyBackend()
     adjoint = Checkpointed() if adjoint is None else adjoint
     if not callable(step):
         raise ArgumentError(f"step: {step!r:.60} was given; give a function step(x, params, t)")
     steps = check_count("steps", steps)
     check_adjoint(adjoint, diagnostics)
+    adjoint.check("iterate", OBSTACLE)
+    if library_of(x0, params) == "jax":
+        check_compiled(saved, progress)
+        compiled = import_module("retrograd.compiled")
+        return compiled.iterate(step, x0, params, steps, adjoint, diagnostics)
+    backend = backend_of(x0, params)
     leaves, structure = backend.flatten(x0)
     if not leaves:
         raise ArgumentError("x0: it holds no float array; give the first state")
-    leaves = [backend.array(leaf) for leaf in leaves]
+    leaves = [leaf if backend.is_smooth(leaf) else backend.array(leaf) for leaf in leaves]
     param_leaves, param_structure = backend.flatten(params)
     differentiated = any(backend.is_traced(x) for x in (*leaves, *param_leaves))
     iteration = Iteration(
@@ -93,15 +101,11 @@ def iterate(
         steps,
         differentiated=differentiated,
     )
-    adjoint.check("iterate", iteration.obstacle)
     names = [*names_of("x0", iteration.names), *names_of("params", backend.leaf_names(params))]
     files = saved_run(saved, _call(iteration, adjoint), names)
     run = Run(iteration, adjoint, diagnostics, files, progress=progress)
     inputs = [*leaves, *param_leaves]
-    if differentiated:
-        last = backend.differentiable("iterate", run.forward, run.sweep, *inputs)
-    else:
-        last = run.forward(*inputs)
+    last = backend.differentiable("iterate", run.forward, run.sweep, *inputs)
     return backend.unflatten(structure, last)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.adjoints import Snapshot, bytes_of
-from retrograd.errors import ArgumentError, NonFiniteError, ReversalError
+from retrograd.backends import Backend
+from retrograd.errors import (
+    ArgumentError,
+    DifferentiationError,
+    NonFiniteError,
+    ReversalError,
+)
 from retrograd.lattice import checksum
 from retrograd.training.differences import differing_leaves
 from retrograd.training.results import NOT_FINITE, finite
 from retrograd.training.trajectory import Trajectory, arrays_of
 
-__all__ = ["Iteration"]
+__all__ = ["OBSTACLE", "Iteration"]
+
+OBSTACLE = "a map given as a function has no known inverse"
+"""Why an iteration cannot be run backwards exactly, as the end of a sentence."""
 
 
 @dataclass(frozen=True)
@@ -33,24 +42,6 @@ class _Derivative:
     before: list[NDArray[Any]]
     pullback: Callable[[Any], Any]
     nbytes: int
-
-
-class _Traced:
-    """The bytes that Python holds at the end of a block, and did not at its start."""
-
-    nbytes = 0
-
-    def __enter__(self) -> _Traced:
-        self._mine = not tracemalloc.is_tracing()
-        if self._mine:
-            tracemalloc.start()
-        self._before = tracemalloc.get_traced_memory()[0]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.nbytes = max(tracemalloc.get_traced_memory()[0] - self._before, 0)
-        if self._mine:
-            tracemalloc.stop()
 
 
 class Iteration(Trajectory):
@@ -73,12 +64,12 @@ class Iteration(Trajectory):
 
     name = "iterate"
     arithmetic = "floats"
-    obstacle = "a map given as a function has no known inverse"
+    obstacle = OBSTACLE
 
     def __init__(
         self,
         step: Callable[[Any, Any, int], Any],
-        backend: Any,
+        backend: Backend,
         structure: Any,
         names: Sequence[str],
         param_structure: Any,
@@ -101,14 +92,10 @@ class Iteration(Trajectory):
     def start(self, inputs: Sequence[Any]) -> None:
         count = len(self.names)
         # Copies: the caller may write to the arrays between the two passes.
-        self.first = [np.array(leaf) for leaf in inputs[:count]]
+        self.first = [np.array(self.backend.to_host(leaf)) for leaf in inputs[:count]]
         self.to_first()
-        self.param_leaves = list(inputs[count:])
-        self.smooth = [
-            i
-            for i, leaf in enumerate(self.param_leaves)
-            if any(array.dtype.kind in "fc" for array in arrays_of([leaf]))
-        ]
+        self.param_leaves = [self.backend.value_of(leaf) for leaf in inputs[count:]]
+        self.smooth = [i for i, x in enumerate(self.param_leaves) if self.backend.is_smooth(x)]
         self.params = self.backend.unflatten(self.param_structure, self.param_leaves)
 
     def to_first(self) -> None:
@@ -133,12 +120,12 @@ class Iteration(Trajectory):
         """Take a step and keep its derivative with respect to all that can be asked for."""
         before, every = self.leaves, self.smooth
         if self._derivative_nbytes is None:
-            with _Traced() as traced:
+            with self.backend.kept_by_derivative() as kept:
                 after, pullback = self._linearized(t, every)
-            self._derivative_nbytes = traced.nbytes
+            self._derivative_nbytes = kept.nbytes
         else:
             after, pullback = self._linearized(t, every)
-        self.leaves = self._checked(self._x(after), t)
+        self.leaves = after
         self.meet(t + 1)
         nbytes = self._derivative_nbytes + sum(leaf.nbytes for leaf in before)
         self.kept = _Derivative(before, pullback, nbytes)
@@ -152,31 +139,42 @@ class Iteration(Trajectory):
 
     def pull(self, t: int) -> None:
         after, pullback = self._linearized(t, self.active)
-        self.meet(t + 1, checksum(*map(np.asarray, after)))
+        self.meet(t + 1, checksum(*after))
         self._carry(*pullback(self.bars))
 
-    def _linearized(self, t: int, active: Sequence[int]) -> tuple[list[Any], Any]:
-        """The next state, and the pullback of step t to the state and to the active parameters."""
+    def _linearized(self, t: int, active: Sequence[int]) -> tuple[list[NDArray[Any]], Any]:
+        """The next state, and the pullback of step t to the state and to the active parameters.
+
+        Both ends of the state's part of the pullback are in the host's memory.
+        """
 
         def taken(leaves: Any, values: Any) -> Any:
             given = list(self.param_leaves)
             for i, value in zip(active, values, strict=True):
                 given[i] = value
             params = self.backend.unflatten(self.param_structure, given)
-            return self.backend.flatten(self.step(self._x(leaves), params, t))[0]
+            leaves, structure = self.backend.flatten(self.step(self._x(leaves), params, t))
+            self._check_structure(structure, t)
+            return leaves
 
         values = [self.param_leaves[i] for i in active]
-        after, pullback = self.backend.vjp(taken, self.leaves, values)
-        self._refuse_traced(after)
-        return after, pullback
+        with _named(t):
+            after, pullback = self.backend.vjp(taken, self.backend.from_host(self.leaves), values)
+
+        def pulled(bars: Sequence[NDArray[Any]]) -> tuple[list[NDArray[Any]], Sequence[Any]]:
+            with _named(t):
+                found, param_bars = pullback(self.backend.from_host(bars))
+            self._refuse_traced([*found, *param_bars])
+            return [self.backend.to_host(bar) for bar in found], param_bars
+
+        return self._host(after, t), pulled
 
     def _carry(self, bars: Any, param_bars: Sequence[Any]) -> None:
         """Take over the adjoint of the state, and add those of the parameters."""
-        self._refuse_traced([*bars, *param_bars])
         self.bars = bars
         self.param_bars = [
-            np.asarray(bar, dtype) if old is None else old + bar
-            for old, bar, dtype in zip(self.param_bars, param_bars, self.param_dtypes, strict=True)
+            self.backend.accumulated(old, bar, self.param_leaves[i])
+            for old, bar, i in zip(self.param_bars, param_bars, self.active, strict=True)
         ]
 
     def snapshot(self) -> Snapshot:
@@ -201,11 +199,10 @@ class Iteration(Trajectory):
         count = len(self.leaves)
         self.active = [i - count for i in wanted if i >= count]
         self.bars: list[Any] = [
-            np.zeros_like(leaf) if bar is None else np.asarray(bar, leaf.dtype)
+            np.zeros_like(leaf) if bar is None else self.backend.to_host(bar).astype(leaf.dtype)
             for leaf, bar in zip(self.leaves, cotangents, strict=True)
         ]
         self.param_bars: list[Any] = [None] * len(self.active)
-        self.param_dtypes = [np.asarray(self.param_leaves[i]).dtype for i in self.active]
 
     def found(self) -> list[Any]:
         count = len(self.leaves)
@@ -215,7 +212,8 @@ class Iteration(Trajectory):
                 bars.append(self.bars[i])
             else:
                 bar = self.param_bars[self.active.index(i - count)]
-                bars.append(np.zeros_like(self.param_leaves[i - count]) if bar is None else bar)
+                leaf = self.param_leaves[i - count]
+                bars.append(self.backend.zeros_like(leaf) if bar is None else bar)
         return finite(bars)
 
     def adjoint_norm(self, t: int) -> float:
@@ -227,22 +225,27 @@ class Iteration(Trajectory):
     def export_adjoint(self) -> Snapshot:
         arrays = {f"state/{i}": np.array(bar) for i, bar in enumerate(self.bars)}
         return arrays | {
-            f"param/{i}": np.array(bar) for i, bar in enumerate(self.param_bars) if bar is not None
+            f"param/{i}": np.array(self.backend.to_host(bar))
+            for i, bar in enumerate(self.param_bars)
+            if bar is not None
         }
 
     def import_adjoint(self, arrays: Snapshot) -> None:
         self.bars = [np.array(arrays[f"state/{i}"]) for i in range(len(self.bars))]
-        self.param_bars = [arrays.get(f"param/{i}") for i in range(len(self.active))]
+        copies = [arrays.get(f"param/{i}") for i in range(len(self.active))]
+        self.param_bars = [
+            None if bar is None else self.backend.from_host([np.array(bar)])[0] for bar in copies
+        ]
 
     def checksum_of_inputs(self) -> int:
         return checksum(*arrays_of(self.param_leaves))
 
     def cause(self, t: int) -> str:
         try:
-            once, again = (checksum(*self.backend.flatten(self._next(t))[0]) for _ in range(2))
+            once, again = (checksum(*self._checked(self._next(t), t)) for _ in range(2))
         except Exception:  # whatever a map does at a state that is not its own
             return _CHANGED
-        return _CHANGED if once == again else _STOCHASTIC
+        return _CHANGED if once == again else self._stochastic()
 
     def describe(self, right: Snapshot, *, whole: bool) -> str:
         kept = [right[str(i)] for i in range(len(self.leaves))]
@@ -258,7 +261,9 @@ class Iteration(Trajectory):
 
     def _next(self, t: int) -> Any:
         """What the map makes of the state; it gets a copy, which it may write to."""
-        return self.step(self._x([leaf.copy() for leaf in self.leaves]), self.params, t)
+        copies = self.backend.from_host([leaf.copy() for leaf in self.leaves])
+        with _named(t):
+            return self.step(self._x(copies), self.params, t)
 
     def _x(self, leaves: Sequence[Any]) -> Any:
         return self.backend.unflatten(self.structure, leaves)
@@ -266,20 +271,28 @@ class Iteration(Trajectory):
     def _checked(self, x: Any, t: int) -> list[NDArray[Any]]:
         """The leaves of a next state, which must be like those before."""
         leaves, structure = self.backend.flatten(x)
+        self._check_structure(structure, t)
+        return self._host(leaves, t)
+
+    def _check_structure(self, structure: Any, t: int) -> None:
         if structure != self.structure:
             raise ArgumentError(
                 f"step: at step {t} it returned another container than it was given ({structure} "
                 f"instead of {self.structure}); return the next state in the form of x0"
             )
+
+    def _host(self, leaves: Sequence[Any], t: int) -> list[NDArray[Any]]:
+        """The leaves of a next state in the host's memory, which must be like those before."""
         self._refuse_traced(leaves)
-        for name, old, new in zip(self.names, self.leaves, leaves, strict=True):
-            kind = f"{np.asarray(new).dtype} of shape {np.shape(new)}"
+        host = [self.backend.to_host(leaf) for leaf in leaves]
+        for name, old, new in zip(self.names, self.leaves, host, strict=True):
+            kind = f"{new.dtype} of shape {new.shape}"
             if kind != f"{old.dtype} of shape {old.shape}":
                 raise ArgumentError(
                     f"step: at step {t} it returned {kind} for {name}, which was {old.dtype} of "
                     f"shape {old.shape}; keep shapes and dtypes (give x0 in those of the result)"
                 )
-        return [np.asarray(leaf) for leaf in leaves]
+        return host
 
     def _preflight(self, leaves: Sequence[NDArray[Any]]) -> None:
         """The first step as the sweep will take it: its bits must be the same."""
@@ -287,8 +300,11 @@ class Iteration(Trajectory):
         if checksum(*again) != checksum(*leaves):
             raise ReversalError(
                 "step 0 has other bits when the sweep takes it, so the run cannot be gone back "
-                f"over: {_STOCHASTIC}"
+                f"over: {self._stochastic()}"
             )
+
+    def _stochastic(self) -> str:
+        return _STOCHASTIC.format(random=self.backend.random)
 
     def _refuse_traced(self, found: Sequence[Any]) -> None:
         if any(self.backend.is_traced(x) for x in found):
@@ -298,10 +314,19 @@ class Iteration(Trajectory):
             )
 
 
+@contextmanager
+def _named(t: int) -> Iterator[None]:
+    """Errors of the array library say that it was the map, and when."""
+    try:
+        yield
+    except DifferentiationError as error:
+        raise type(error)(f"step, at step {t}: {error}") from error
+
+
 _STOCHASTIC = (
     "the map is not a deterministic function of (x, params, t), or writes to them in place, or an "
     "operation gives its result another memory layout when it is differentiated. Draw noise from t "
-    "and a seed (numpy.random.Philox), write to copies, and keep arrays contiguous."
+    "and a seed ({random}), write to copies, and keep arrays contiguous."
 )
 _CHANGED = (
     "the step is repeatable now, so something changed between the two passes: arrays written to in "

@@ -70,7 +70,7 @@ class LatticeTraining(Training):
             # The forward run had no such trouble, so this is not its state.
             raise ReversalError(str(error)) from error
         if push is not None:
-            pushed = push(self.gradients.tree(results.bars["gradient"]))
+            pushed = push(results.bars["gradient"])
         if pushed is not None:
             self.carry(*pushed)
 
@@ -89,7 +89,7 @@ class LatticeTraining(Training):
             )
         finally:
             self.recording = recording
-        self.carry(*push(self.gradients.tree(results.bars["gradient"])))
+        self.carry(*push(results.bars["gradient"]))
 
     def snapshot(self) -> Snapshot:
         return self.state.snapshot()
@@ -151,8 +151,7 @@ class LatticeTraining(Training):
         return self.differences(digits, kept, what="the digits of slot")
 
     def _weights(self) -> Any:
-        leaves = self.state.leaves("weights", self.dtypes)
-        return self.backend.unflatten(self.problem.structure, leaves)
+        return self.gradients.tree(self.state.value("weights"))
 
     def _step(self, t: int) -> Step:
-        return Step(t, self.program, self.state, self.rows(t), self.backend)
+        return Step(t, self.program, self.state, self.rows(t))

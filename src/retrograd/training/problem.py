@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from retrograd.backends import NumpyBackend
+from retrograd.backends import Backend, backend_of
 from retrograd.lattice import Layout
 from retrograd.optimizers import Optimizer
 from retrograd.training.arguments import layout_of, tables_of
@@ -33,7 +33,7 @@ class Problem:
     loss: Callable[..., Any]
     optimizer: Optimizer
     steps: int
-    backend: Any
+    backend: Backend
     layout: Layout
     structure: Any
     hyper_structure: Any
@@ -53,9 +53,9 @@ def problem_of(
         optimizer: as in `train`.
         steps: as in `train`.
     """
-    backend = NumpyBackend()
+    backend = backend_of(w0, hyper, *optimizer.hyperparameters().values())
     leaves, structure = backend.flatten(w0)
-    layout = layout_of(leaves, backend.leaf_names(w0))
+    layout = layout_of(leaves, backend.leaf_names(w0), backend)
     hyper_leaves, hyper_structure = backend.flatten(hyper)
     tables = tables_of(optimizer, layout, structure, steps, backend)
     problem = Problem(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retrograd.backends import Backend, host_array
 from retrograd.errors import NonFiniteError
 from retrograd.lattice import Layout
 
@@ -34,6 +35,7 @@ class Results:
         hyper_leaves: the leaves of `hyper`.
         tables: the tables by name, in order.
         slots: the names of the slots.
+        backend: the array library, whose arrays the leaves of `hyper` and their adjoints are.
 
     Attributes:
         bars: (N,) float64 for each slot and for the "gradient", of the step at hand.
@@ -49,11 +51,13 @@ class Results:
         hyper_leaves: Sequence[Any],
         tables: Mapping[str, Floats],
         slots: Sequence[str],
+        backend: Backend,
     ) -> None:
         self.wanted = wanted
         self.layout = layout
         self.dtypes = dtypes
         self.hyper_leaves = hyper_leaves
+        self.backend = backend
         self.order = list(tables)
         leaves, hypers = len(layout), len(hyper_leaves)
         self.active = [i - leaves for i in wanted if leaves <= i < leaves + hypers]
@@ -61,8 +65,6 @@ class Results:
         self.bars = {name: np.zeros(layout.size) for name in (*slots, "gradient")}
         self.tables = {name: np.zeros(tables[name].shape) for name in self.names}
         self.hyper_bars: list[Any] = [None] * len(self.active)
-        # A plain number has the derivative of a float64, whatever it is multiplied with.
-        self.hyper_dtypes = [np.asarray(hyper_leaves[i]).dtype for i in self.active]
 
     def note(self, name: str, t: int, bar: Floats) -> None:
         """A part of the adjoint of an optimizer's hyperparameter at step t."""
@@ -72,8 +74,8 @@ class Results:
     def note_hyper(self, bars: Sequence[Any]) -> None:
         """A part of the adjoint of the active leaves of `hyper`."""
         self.hyper_bars = [
-            np.asarray(bar, dtype) if old is None else old + bar
-            for old, bar, dtype in zip(self.hyper_bars, bars, self.hyper_dtypes, strict=True)
+            self.backend.accumulated(old, bar, self.hyper_leaves[i])
+            for old, bar, i in zip(self.hyper_bars, bars, self.active, strict=True)
         ]
 
     def add_to(self, slot: str, leaves: Sequence[Any]) -> None:
@@ -93,7 +95,8 @@ class Results:
                 bars.append(parts[i].astype(self.dtypes[i], copy=False))
             elif i - leaves < len(self.hyper_leaves):
                 bar = self.hyper_bars[self.active.index(i - leaves)]
-                bars.append(np.zeros_like(self.hyper_leaves[i - leaves]) if bar is None else bar)
+                leaf = self.hyper_leaves[i - leaves]
+                bars.append(self.backend.zeros_like(leaf) if bar is None else bar)
             else:
                 bars.append(self.tables[self.order[i - leaves - len(self.hyper_leaves)]])
         return finite(bars)
@@ -103,7 +106,9 @@ class Results:
         arrays = {f"slot/{name}": bar.copy() for name, bar in self.bars.items()}
         arrays |= {f"table/{name}": table.copy() for name, table in self.tables.items()}
         return arrays | {
-            f"hyper/{i}": np.array(bar) for i, bar in enumerate(self.hyper_bars) if bar is not None
+            f"hyper/{i}": np.array(self.backend.to_host(bar))
+            for i, bar in enumerate(self.hyper_bars)
+            if bar is not None
         }
 
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -113,13 +118,15 @@ class Results:
         for name, table in self.tables.items():
             table[...] = arrays[f"table/{name}"]
         copies = [arrays.get(f"hyper/{i}") for i in range(len(self.active))]
-        self.hyper_bars = [None if bar is None else np.array(bar) for bar in copies]
+        self.hyper_bars = [
+            None if bar is None else self.backend.from_host([np.array(bar)])[0] for bar in copies
+        ]
 
 
 def finite(bars: list[Any]) -> list[Any]:
     """The adjoints, which must be finite."""
     for bar in bars:
-        if not np.all(np.isfinite(bar)):
+        if not np.all(np.isfinite(host_array(bar))):
             raise NonFiniteError(NOT_FINITE.format(where=""))
     return bars
 

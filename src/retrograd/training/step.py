@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retrograd.backends import NumpyBackend
 from retrograd.optimizers import Add, AddScaled, Decay, Program, RaiseTo
 from retrograd.optimizers.program import GIVEN, itself
 from retrograd.training.factors import factor_of
@@ -37,21 +38,17 @@ class Step:
         program: the optimizer's.
         state: the slots; changed in place.
         rows: the hyperparameters of this step.
-        backend: the array library.
     """
 
-    def __init__(
-        self, index: int, program: Program, state: State, rows: Mapping[str, Row], backend: Any
-    ) -> None:
+    def __init__(self, index: int, program: Program, state: State, rows: Mapping[str, Row]) -> None:
         self.index = index
         self.program = program
         self.state = state
         self.rows = rows
-        self.backend = backend
         self.given = {
             "step": index,
-            "root": backend.root,
-            "xp": backend.xp,
+            "root": NumpyBackend.root,
+            "xp": NumpyBackend.xp,
             "layout": state.layout,
         }
         self.gradient: Floats | None = None
@@ -154,7 +151,7 @@ class Step:
             return known["gradient"]
 
         arguments = [raw if name == "gradient" else self._read(name) for name in names]
-        self.gradient, pullback = self.backend.vjp(transformed, *arguments)
+        self.gradient, pullback = NumpyBackend.vjp(transformed, *arguments)
         self._pull_transforms = lambda bar: dict(zip(names, pullback(bar), strict=True))
 
     def _direction(self, bars: Mapping[str, Floats]) -> Floats | None:
@@ -229,7 +226,7 @@ class Step:
             given = {**known, **dict(zip(names, values, strict=True))}
             return statement.increment(*[given[name] for name in statement.reads])
 
-        rise, pullback = self.backend.vjp(increment, *[known[name] for name in names])
+        rise, pullback = NumpyBackend.vjp(increment, *[known[name] for name in names])
         return rise, lambda bar: zip(names, pullback(bar), strict=True)
 
     def _undone(self, statement: Add | RaiseTo, rise: Floats, bar: Floats, block: slice) -> Floats:
@@ -287,7 +284,7 @@ class Step:
             known = {**self.given, **dict(zip(names, values, strict=True))}
             return statement.factor(*[known[name] for name in statement.reads])
 
-        _, pullback = self.backend.vjp(factor, *aligned([self.rows[name] for name in names]))
+        _, pullback = NumpyBackend.vjp(factor, *aligned([self.rows[name] for name in names]))
         for name, part in zip(names, pullback(bar), strict=True):
             if name in wanted:
                 row = self.rows[name]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from retrograd.adjoints import Adjoint, Checkpointed, Reversible
+from retrograd.backends import library_of
 from retrograd.optimizers import Optimizer
-from retrograd.training.arguments import check_adjoint, check_decays, check_run
+from retrograd.training.arguments import check_adjoint, check_compiled, check_decays, check_run
 from retrograd.training.diagnostics import Diagnostics
 from retrograd.training.in_floats import FloatTraining
 from retrograd.training.on_lattice import LatticeTraining
@@ -84,15 +86,20 @@ def train(
         Reversible Learning", ICML 2015.
     """
     check_run(loss, optimizer, steps)
+    check_adjoint(adjoint, diagnostics)
+    if library_of(w0, hyper, *optimizer.hyperparameters().values()) == "jax":
+        check_compiled(saved, progress)
+        compiled = import_module("retrograd.compiled")
+        return compiled.train(loss, w0, hyper, optimizer, int(steps), adjoint, diagnostics)
     obstacle = optimizer.program.obstacle()
     if adjoint is None:
         adjoint = Checkpointed() if obstacle else Reversible()
-    check_adjoint(adjoint, diagnostics)
     adjoint.check(optimizer.name, obstacle)
     problem, inputs = problem_of(loss, w0, hyper, optimizer, int(steps))
     backend, differentiated = problem.backend, any(map(problem.backend.is_traced, inputs))
     if adjoint.arithmetic == "lattice":
-        plain = [backend.value_of(x) for x in inputs[len(inputs) - len(problem.tables) :]]
+        given = inputs[len(inputs) - len(problem.tables) :]
+        plain = [backend.to_host(backend.value_of(x)) for x in given]
         tables = dict(zip(problem.tables, plain, strict=True))
         check_decays(optimizer, tables, problem.layout, problem.steps)
         trajectory = LatticeTraining(problem, differentiated=differentiated)
@@ -100,10 +107,7 @@ def train(
         trajectory = FloatTraining(problem, differentiated=differentiated)
     files = saved_run(saved, _call(problem, adjoint), _input_names(problem, hyper))
     run = Run(trajectory, adjoint, diagnostics, files, progress=progress)
-    if differentiated:
-        trained = backend.differentiable("train", run.forward, run.sweep, *inputs)
-    else:
-        trained = run.forward(*inputs)
+    trained = backend.differentiable("train", run.forward, run.sweep, *inputs)
     return backend.unflatten(problem.structure, trained)
 
 

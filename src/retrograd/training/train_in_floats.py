@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
+from retrograd.backends import Backend
 from retrograd.errors import DifferentiationError
 from retrograd.optimizers import Optimizer
 from retrograd.training.arguments import check_run
@@ -19,10 +20,11 @@ __all__ = ["train_in_floats"]
 def train_in_floats(
     loss: Callable[[Any, Any, int], Any], w0: Any, hyper: Any, optimizer: Optimizer, steps: int
 ) -> Any:
-    """Train as anybody would, in float64 and not differentiably: what `train` is compared with.
+    """Train as anybody would, in floats and not differentiably: what `train` is compared with.
 
     Arguments and result are those of `train`. The weights differ from `train`'s by what the
-    lattice rounds away.
+    lattice rounds away. They are float64 here; tensors of PyTorch, which does not multiply one
+    dtype by another, keep theirs.
 
     Raises:
         ArgumentError: an argument has a wrong shape, type or value.
@@ -44,9 +46,16 @@ def train_in_floats(
             "(retrograd.value_of)"
         )
     leaves = len(problem.layout)
-    wide = [np.asarray(leaf, float) for leaf in inputs[:leaves]]
+    wide = [_widened(leaf, problem.backend) for leaf in inputs[:leaves]]
     training = FloatTraining(problem, differentiated=False)
     training.start([*wide, *inputs[leaves:]])
     for t in range(steps):
         training.advance(t)
-    return problem.backend.unflatten(problem.structure, training.result())
+    found = problem.backend.from_host(training.result())
+    return problem.backend.unflatten(problem.structure, found)
+
+
+def _widened(leaf: Any, backend: Backend) -> NDArray[Any]:
+    """A leaf of the weights in the arithmetic of the run."""
+    array = backend.to_host(leaf)
+    return array.astype(float) if backend.promotes else array

@@ -51,10 +51,12 @@ class Training(Trajectory):
         problem, leaves = self.problem, len(self.layout)
         end = len(inputs) - len(problem.tables)
         weights = inputs[:leaves]
-        self.dtypes = [np.asarray(leaf).dtype for leaf in weights]
+        host = [self.backend.to_host(leaf) for leaf in weights]
+        self.dtypes = [leaf.dtype for leaf in host]
         # Copies: the caller may write to the arrays between the two passes.
-        self.first = [np.array(leaf) for leaf in weights]
-        self.tables = dict(zip(problem.tables, (np.array(x) for x in inputs[end:]), strict=True))
+        self.first = [np.array(leaf) for leaf in host]
+        tables = (np.array(self.backend.to_host(x)) for x in inputs[end:])
+        self.tables = dict(zip(problem.tables, tables, strict=True))
         self.constants = {
             name: Row(values[0], self.layout)
             for name, values in self.tables.items()
@@ -81,8 +83,10 @@ class Training(Trajectory):
             self.gradients.hyper_leaves,
             self.tables,
             self.program.all_slots,
+            self.backend,
         )
-        self.results.add_to(self.program.result, cotangents)
+        bars = [None if bar is None else self.backend.to_host(bar) for bar in cotangents]
+        self.results.add_to(self.program.result, bars)
 
     def found(self) -> list[Any]:
         for slot, source in self.program.starts.items():
@@ -138,13 +142,13 @@ class Training(Trajectory):
         if self.values is not None and len(self.values) == t:
             self.values.append(value)
         if t == 0 and self.differentiated and not self.checked:
-            self.gradients.preflight(w, gradient, self.problem.traced)
+            gradient = self.gradients.preflight(w, gradient, self.problem.traced)
             self.checked = True
         return gradient
 
-    def carry(self, along: Sequence[Any], mixed: Sequence[Any]) -> None:
+    def carry(self, along: NDArray[Any], mixed: Sequence[Any]) -> None:
         """Add to the adjoints what comes through the gradient."""
-        self.results.add_to("weights", along)
+        self.results.bars["weights"] += along
         self.results.note_hyper(mixed)
 
     def differences(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.adjoints import Dynamics, Snapshot
+from retrograd.backends import host_array
 from retrograd.errors import ReversalError
 
 __all__ = ["Trajectory", "arrays_of"]
@@ -19,7 +20,7 @@ __all__ = ["Trajectory", "arrays_of"]
 def arrays_of(leaves: Sequence[Any]) -> list[NDArray[Any]]:
     """The leaves that are numbers or text, as arrays; of other objects no bits can be compared."""
     plain = complex | float | int | str | bytes
-    known = [np.asarray(x) for x in leaves if hasattr(x, "dtype") or isinstance(x, plain)]
+    known = [host_array(x) for x in leaves if hasattr(x, "dtype") or isinstance(x, plain)]
     return [array for array in known if not array.dtype.hasobject]
 
 
