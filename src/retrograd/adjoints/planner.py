@@ -29,6 +29,8 @@ class Needs:
         empty_tape_nbytes: the bytes of a tape of no steps.
         arithmetic: "lattice" or "floats".
         obstacle: why there are no `tape_nbytes`, as the end of a sentence.
+        stored_nbytes: the bytes that `Stored` keeps of a state, where that is not all of it.
+        mark_nbytes: the bytes that `Checkpointed` keeps of every step besides.
     """
 
     steps: int
@@ -37,6 +39,8 @@ class Needs:
     empty_tape_nbytes: int = 0
     arithmetic: str = "lattice"
     obstacle: str = "it has no exact inverse"
+    stored_nbytes: int | None = None
+    mark_nbytes: int = MARK_NBYTES
 
     def segment_nbytes(self, count: int) -> int:
         """The bytes of the tape of one of so many segments."""
@@ -84,7 +88,7 @@ def choose(needs: Needs, memory: int) -> Choice:
         >>> [choose(run, memory).strategy for memory in (3_000_000, 30_000, 12_000)]
         ['Stored', 'Reversible', 'Checkpointed']
     """
-    stored = needs.steps * needs.state_nbytes
+    stored = _stored(needs)
     if stored <= memory:
         fits = f"all {needs.steps:,} states fit into the {in_units(memory)} allowed"
         return Choice("Stored", 0, stored, _trainings(needs), fits)
@@ -153,7 +157,7 @@ def in_units(nbytes: float) -> str:
 
 
 def _checkpointed(needs: Needs, memory: int, because: str) -> Choice:
-    steps, state, marks = needs.steps, needs.state_nbytes, MARK_NBYTES * needs.steps
+    steps, state, marks = needs.steps, needs.state_nbytes, needs.mark_nbytes * needs.steps
     slots = min((memory - marks) // state, steps)
     if slots < 1:
         least = _least(needs)
@@ -169,11 +173,17 @@ def _checkpointed(needs: Needs, memory: int, because: str) -> Choice:
 
 def _least(needs: Needs) -> int:
     """The fewest bytes with which there is a way."""
-    ways = [needs.state_nbytes * needs.steps, needs.state_nbytes + MARK_NBYTES * needs.steps]
+    ways = [_stored(needs), needs.state_nbytes + needs.mark_nbytes * needs.steps]
     if needs.tape_nbytes is not None:
         count = best_checkpoints(needs)
         ways += [needs.tape_nbytes, count * needs.state_nbytes + needs.segment_nbytes(count)]
     return min(ways)
+
+
+def _stored(needs: Needs) -> int:
+    """The bytes of all states."""
+    one = needs.state_nbytes if needs.stored_nbytes is None else needs.stored_nbytes
+    return needs.steps * one
 
 
 def _trainings(needs: Needs, again: int = 0) -> float:

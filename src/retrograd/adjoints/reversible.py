@@ -9,7 +9,7 @@ import numpy as np
 from retrograd.adjoints.adjoint import Adjoint, Dynamics, Memory, Snapshot, bytes_of
 from retrograd.adjoints.named_arrays import joined, part_of, parted
 from retrograd.counts import check_count
-from retrograd.errors import NotReversibleError, ReversalError
+from retrograd.errors import ArgumentError, NotReversibleError, ReversalError
 
 __all__ = ["Reversible"]
 
@@ -27,8 +27,13 @@ class Reversible(Adjoint):
             tape outgrows the states. A segment that does not come back is repaired once from its
             checkpoint, and the certificate says so.
 
+        bits: in JAX, within `jax.jit`, memory for the tape is set aside before the factors of the
+            decays are known. It has room for so many bits per element and step of each slot, which
+            is log2(1 / factor) on average; the run fails with an error if that is too little.
+            Everywhere else the tape has the length that it needs.
+
     Raises:
-        ArgumentError: `checkpoints` is no whole number of at least 0.
+        ArgumentError: `checkpoints` is no whole number of at least 0, or `bits` is not above 0.
 
     References:
         Maclaurin, Duvenaud & Adams, "Gradient-based Hyperparameter Optimization through
@@ -37,8 +42,11 @@ class Reversible(Adjoint):
 
     needs_retreat = True
 
-    def __init__(self, checkpoints: int = 0) -> None:
+    def __init__(self, checkpoints: int = 0, *, bits: float = 0.25) -> None:
         self.checkpoints = check_count("checkpoints", checkpoints, 0, caller="Reversible")
+        if not bits > 0:
+            raise ArgumentError(f"Reversible: bits={bits!r} was given; give a number above 0")
+        self.bits = float(bits)
 
     def check(self, name: str, obstacle: str | None) -> None:
         if obstacle is not None:

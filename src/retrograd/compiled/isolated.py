@@ -1,0 +1,76 @@
+"""One function in two compiled programs, with the same bits in both.
+
+What a compiler fuses with a function, and which of its intermediate results it writes to memory,
+can change the last bits of its results: whether a product and a sum are rounded once or twice, for
+example. A branch of a condition is compiled by itself. So a function that stands in one, and gives
+the same intermediate results away, is the same machine code wherever it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+__all__ = ["isolated"]
+
+
+def isolated(
+    function: Callable[..., tuple[Any, Any]], args: Sequence[Any], *, whole: bool = True
+) -> tuple[Any, Any]:
+    """`function(*args)`, compiled by itself.
+
+    Args:
+        function: gives results, a number the first of them, and, as second, a pytree of what else
+            it computes (such as the linear function of `jax.linearize`).
+        args: pytrees of arrays, the first with a float.
+        whole: False says that the second result is not used. It is computed all the same.
+
+    Returns:
+        The results, and the second pytree.
+    """
+    given, structure = jax.tree.flatten(tuple(args))
+    made: dict[str, Any] = {}
+
+    def branch(given: list[Any]) -> tuple[list[Any], list[Any]]:
+        results, rest = function(*jax.tree.unflatten(structure, given))
+        flat, made["results"] = jax.tree.flatten(results)
+        others, made["rest"] = jax.tree.flatten(rest)
+        # What is handed through would be copied.
+        own = {id(x): i for i, x in enumerate(given)}
+        made["places"] = [own.get(id(x)) for x in others]
+        return flat, [x for x in others if id(x) not in own]
+
+    shapes = jax.eval_shape(branch, given)
+    impossible = _impossible(given[0])
+    flat, computed = lax.cond(impossible, lambda _: _nothing(shapes), branch, given)
+    if not whole and computed:
+        # What nobody uses would be left out, and with it some of the writing.
+        flat = [_tied(flat[0], computed), *flat[1:]]
+    left = iter(computed)
+    others = [next(left) if place is None else given[place] for place in made["places"]]
+    results = jax.tree.unflatten(made["results"], flat)
+    return results, jax.tree.unflatten(made["rest"], others)
+
+
+def _impossible(x: Any) -> Any:
+    """False, which no compiler knows: a number is not NaN and infinite."""
+    first = x.reshape(-1)[0]
+    return jnp.isnan(first) & jnp.isinf(first)
+
+
+def _tied(x: Any, others: Sequence[Any]) -> Any:
+    """x, which depends on the others for all that a compiler knows."""
+    token = jnp.zeros((), x.dtype)
+    for other in others:
+        if jnp.issubdtype(other.dtype, jnp.number) and other.size:
+            token = token + other.reshape(-1)[0].real.astype(x.dtype)
+    # A loop, of no rounds, because it is fused with nothing that comes after.
+    return lax.fori_loop(0, _impossible(token).astype(jnp.int32), lambda _, x: x + 1, x)
+
+
+def _nothing(shapes: Any) -> Any:
+    return jax.tree.map(lambda kind: jnp.zeros(kind.shape, kind.dtype), shapes)
