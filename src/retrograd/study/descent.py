@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
-from itertools import count
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrograd.autodiff import tree, value_and_grad
 from retrograd.counts import check_count
 from retrograd.errors import ArgumentError, NonFiniteError
-from retrograd.lattice import Layout
-from retrograd.optimizers import Optimizer
+from retrograd.study.differentiation import differentiated
+from retrograd.study.leaves import Container
+from retrograd.study.meta_optimizers import State, meta_optimizer
 
-__all__ = ["MetaStep", "descend", "moves"]
+__all__ = ["MetaStep", "descend"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,8 @@ class MetaStep:
         hypergradient: shaped like `hyper`; None at the end, where only the result is evaluated.
         norm: Euclidean norm of the hypergradient, or None.
         cosine: of the angle to the hypergradient before, or None.
+        state: the meta-optimizer's, before its move: named arrays, for a record. With them and
+            `hyper` the study can be continued at this meta-step.
     """
 
     index: int
@@ -40,29 +41,39 @@ class MetaStep:
     hypergradient: Any
     norm: float | None
     cosine: float | None
+    state: State = field(default_factory=dict, repr=False)
 
 
 def descend(
     objective: Callable[[Any, int], tuple[Any, Any]],
     hyper: Any,
-    optimizer: Optimizer,
+    optimizer: Any,
     meta_steps: int,
+    *,
+    first: int = 0,
+    state: State | None = None,
 ) -> Iterator[MetaStep]:
     """Minimise an objective over its hyperparameters, and hand out every meta-step as it is done.
 
     Args:
         objective: `objective(hyper, index) -> (value, aux)`; the index of the meta-step lets it
             choose new seeds each time.
-        hyper: where to start: a container of float arrays.
-        optimizer: the meta-optimizer, with single numbers as hyperparameters.
-        meta_steps: how many moves, at least 1.
+        hyper: where to start: a container of float arrays: of NumPy, of JAX, or tensors of
+            PyTorch. The objective is differentiated by the library that they are of.
+        optimizer: the meta-optimizer: one of retrograd's, with single numbers as hyperparameters,
+            or one of optax. It computes in float64.
+        meta_steps: how many moves the whole study makes, at least 1.
+        first: to continue a study, the meta-step to continue at; `hyper` is then that of it.
+        state: to continue a study, the `MetaStep.state` of that meta-step.
 
     Yields:
-        `meta_steps + 1` meta-steps: each as it was before its move, and the result at the end.
+        The meta-steps from `first` on, each as it was before its move, and at the end the result:
+        `meta_steps + 1` of them if `first` is 0.
 
     Raises:
-        ArgumentError: `meta_steps` is no whole number of at least 1, `hyper` holds no array, or
-            the meta-optimizer's hyperparameters are not single numbers in their domains.
+        ArgumentError: `meta_steps` is no whole number of at least 1, `first` none from 0 to it,
+            `hyper` holds no array, the meta-optimizer's hyperparameters are not single numbers in
+            their domains, or `state` is that of another one.
         NonFiniteError: a hypergradient is NaN or infinite.
 
     Example:
@@ -72,74 +83,41 @@ def descend(
         [1.0, 1.5, 1.99, 2.46, 2.9]
     """
     check_count("meta_steps", meta_steps)
-    differentiate = value_and_grad(objective, has_aux=True)
-    path = moves(optimizer, hyper)
-    hyper = next(path)
+    _check_first(first, meta_steps, state)
+    moving = meta_optimizer(optimizer, hyper, first)
+    if state is not None:
+        moving.restore(state)
+    container = Container(hyper)
     before: NDArray[np.float64] | None = None
-    for index in range(meta_steps):
-        (value, aux), hypergradient = differentiate(hyper, index)
-        flat = np.concatenate([np.ravel(leaf) for leaf in tree.leaves(hypergradient)])
+    for index in range(first, meta_steps):
+        at, kept = moving.hyper, moving.state()
+        value, aux, hypergradient = differentiated(objective, at, index)
+        leaves = container.host_leaves(hypergradient)
+        flat = np.concatenate([np.ravel(leaf) for leaf in leaves]).astype(float)
         if not np.all(np.isfinite(flat)):
             raise NonFiniteError(
                 f"the hypergradient of meta-step {index} is not finite; lower the meta-rate or "
                 "train for fewer steps"
             )
         norm, cosine = float(np.linalg.norm(flat)), _cosine(before, flat)
-        yield MetaStep(index, hyper, float(value), aux, hypergradient, norm, cosine)
-        hyper, before = path.send(hypergradient), flat
-    value, aux = objective(hyper, meta_steps)
-    yield MetaStep(meta_steps, hyper, float(value), aux, None, None, None)
+        yield MetaStep(index, at, float(value), aux, hypergradient, norm, cosine, kept)
+        moving.move(hypergradient)
+        before = flat
+    value, aux = objective(moving.hyper, meta_steps)
+    yield MetaStep(meta_steps, moving.hyper, float(value), aux, None, None, None, moving.state())
 
 
-def moves(optimizer: Optimizer, hyper: Any) -> Generator[Any, Any, None]:
-    """The hyperparameters on their way: send a hypergradient, and get where it leads.
-
-    Args:
-        optimizer: the meta-optimizer, with single numbers as hyperparameters.
-        hyper: where to start: a container of float arrays.
-
-    Yields:
-        First `hyper`, then each place that the hypergradient sent leads to.
-
-    Raises:
-        ArgumentError: `hyper` holds no array, or the meta-optimizer's hyperparameters are not
-            single numbers in their domains.
-    """
-    _check_optimizer(optimizer)
-    leaves, structure = tree.flatten(hyper)
-    if not leaves:
-        raise ArgumentError("hyper: it holds no array; give the hyperparameters to learn")
-    layout = Layout([np.shape(leaf) for leaf in leaves])
-    slots = optimizer.start(_flat(layout, leaves))
-    given = {"root": np.sqrt, "xp": np, "layout": layout}
-    for index in count():
-        parts = layout.split(slots[optimizer.program.result])
-        hypergradient = yield tree.unflatten(structure, list(map(_like, parts, leaves)))
-        flat = _flat(layout, tree.leaves(hypergradient))
-        slots = optimizer.update(slots, flat, optimizer.hyperparameters(), index, given)
-
-
-def _check_optimizer(optimizer: Any) -> None:
-    if not isinstance(optimizer, Optimizer):
+def _check_first(first: Any, meta_steps: int, state: State | None) -> None:
+    check_count("first", first, least=0)
+    if first > meta_steps:
         raise ArgumentError(
-            f"optimizer: {optimizer!r:.60} was given; give one of retrograd's, such as "
-            "Adam(rate=0.04)"
+            f"first: {first} was given for a study of {meta_steps} meta-steps; give one of them"
         )
-    for name, value in optimizer.hyperparameters().items():
-        if not isinstance(value, int | float):
-            raise ArgumentError(
-                f"{name}: {value!r:.60} was given to the meta-optimizer; give a single number"
-            )
-        optimizer.check(name, np.asarray(value, float))
-
-
-def _flat(layout: Layout, leaves: list[Any]) -> NDArray[np.float64]:
-    return layout.join([np.asarray(leaf, float) for leaf in leaves], np.empty(layout.size))
-
-
-def _like(part: NDArray[np.float64], leaf: Any) -> Any:
-    """A part of the flat vector in the dtype of its leaf; a number for a number."""
-    return part.astype(getattr(leaf, "dtype", float))[()]
+    if first and state is None:
+        raise ArgumentError(
+            f"state: None was given to continue at meta-step {first}; give the MetaStep.state of "
+            "that meta-step, or first=0 to start anew"
+        )
 
 
 def _cosine(a: NDArray[np.float64] | None, b: NDArray[np.float64]) -> float | None:

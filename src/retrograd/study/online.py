@@ -17,7 +17,7 @@ from retrograd.backends import NumpyBackend
 from retrograd.counts import check_count
 from retrograd.errors import ArgumentError, NonFiniteError
 from retrograd.optimizers import Optimizer
-from retrograd.study.descent import moves
+from retrograd.study import meta_optimizers
 from retrograd.training.arguments import check_run, layout_of, tables_of
 
 __all__ = ["OnlineStep", "descend_online"]
@@ -48,7 +48,7 @@ def descend_online(
     w0: Any,
     hyper: Any,
     optimizer: Callable[[Any], Optimizer],
-    meta_optimizer: Optimizer,
+    meta_optimizer: Any,
     steps: int,
 ) -> Iterator[OnlineStep]:
     """Train, and move the hyperparameters after every step: T1-T2.
@@ -63,7 +63,8 @@ def descend_online(
         hyper: where the hyperparameters start: a container of float arrays.
         optimizer: makes the optimizer from the hyperparameters, for instance
             `lambda hyper: Momentum(per_leaf(np.exp(hyper["log_rates"])), 0.9)`.
-        meta_optimizer: moves the hyperparameters; its own are single numbers.
+        meta_optimizer: moves the hyperparameters: one of retrograd's, whose own are single
+            numbers, or one of optax.
         steps: how many steps, at least 1.
 
     Yields:
@@ -90,14 +91,14 @@ def descend_online(
         Regularization Hyperparameters", ICML 2016.
     """
     training = _Elementary(loss, validation_loss, w0, optimizer, steps)
-    outer = moves(meta_optimizer, hyper)
-    hyper = next(outer)
+    outer = meta_optimizers.meta_optimizer(meta_optimizer, hyper)
     for t in range(steps):
+        hyper = outer.hyper
         (value, after), hypergradient = value_and_grad(training.validated, has_aux=True)(hyper, t)
         _check_finite(float(value), hypergradient, t)
         training.slots = {name: value_of(slot) for name, slot in after.items()}
         yield OnlineStep(t, training.trained(), hyper, float(value), hypergradient)
-        hyper = outer.send(hypergradient)
+        outer.move(hypergradient)
 
 
 def _check_finite(value: float, hypergradient: Any, t: int) -> None:
@@ -134,7 +135,7 @@ class _Elementary:
         self.loss, self.validation_loss, self.steps = loss, validation_loss, steps
         self.optimizer = optimizer
         leaves, self.structure = tree.flatten(w0)
-        self.layout = layout_of(leaves, tree.names(w0))
+        self.layout = layout_of(leaves, tree.names(w0), NumpyBackend())
         self.start = self.layout.join([np.asarray(leaf, float) for leaf in leaves])
         self.slots: Mapping[str, Any] = {}
         self.result = ""
