@@ -7,6 +7,7 @@ Its names are loaded at first use:
     train, iterate                training, and any map applied again and again, as functions
     Momentum, Adam, SGD, ...      optimizers; per_step and per_leaf vary their hyperparameters
     Averaged, ClippedByNorm, ...  what can be put around an optimizer; schedules of rates
+    from_optax                    an optimizer of optax, run backwards
     Reversible, Checkpointed, ... adjoints: how the sweep gets the states back
     tree                          nested containers
 """
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         vector_jacobian_product,
         vjp,
     )
+    from retrograd.jax import from_optax
     from retrograd.optimizers import (
         SGD,
         Adam,
@@ -91,6 +93,7 @@ _HOMES = {
         "value_of vector_jacobian_product vjp"
     ),
     "retrograd.adjoints": "Auto Checkpointed Coded Reversible Stored StraightLine Truncated",
+    "retrograd.jax": "from_optax",
     "retrograd.optimizers": (
         "SGD Adam AdamW Adamax Averaged ClippedByNorm ClippedByValue CoupledDecay DecoupledDecay "
         "Lion Momentum Muon NAdam Nesterov Polyak RMSprop Signum per_leaf per_step schedules"
@@ -102,8 +105,8 @@ _HOMES = {
     "retrograd.xla": "compile",
 }
 _MODULES = (
-    "adjoints", "compat", "data", "errors", "extend", "numpy", "optimizers", "scipy", "study",
-    "testing",
+    "adjoints", "compat", "data", "errors", "extend", "jax", "numpy", "optimizers", "scipy",
+    "study", "testing", "torch",
 )  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -142,6 +145,7 @@ __all__ = [
     "custom_jvp",
     "custom_vjp",
     "elementwise_grad",
+    "from_optax",
     "ggnvp",
     "grad",
     "grad_and_aux",

@@ -68,6 +68,7 @@ def schedule(
 
     Trains a network on MNIST, goes back over the training exactly to get the gradient of its
     final loss with respect to every rate, momentum and initial scale, moves these, and repeats.
+    NumPy, JAX or PyTorch compute it: see `--backend`.
     The folder then holds the record, the figures and a page, `report.html`.
 
     Ctrl-C stops early; what was learned until then is kept and reported.

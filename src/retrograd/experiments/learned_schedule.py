@@ -9,7 +9,8 @@ and the hyperparameters are log alpha and logit beta for each step and group of 
 log scale of each group of initial weights. Their gradient, of the loss on the whole training set
 after training, comes from running that training exactly backwards.
 
-The mean of the training images is subtracted from all inputs.
+The mean of the training images is subtracted from all inputs. The same text runs in NumPy, JAX and
+PyTorch (`retrograd.experiments.array_library`).
 """
 
 from __future__ import annotations
@@ -27,17 +28,10 @@ import numpy
 from numpy.typing import NDArray
 
 import retrograd
-import retrograd.numpy as np
-from retrograd import (
-    Adam,
-    Diagnostics,
-    Momentum,
-    per_step,
-    train,
-    train_in_floats,
-)
+from retrograd import Adam, Diagnostics, Momentum, per_step, train
 from retrograd.data import Dataset, load, minibatch, one_hot
 from retrograd.errors import ArgumentError
+from retrograd.experiments.array_library import ArrayLibrary, array_library
 from retrograd.experiments.network import (
     cross_entropy,
     error_rate,
@@ -46,8 +40,10 @@ from retrograd.experiments.network import (
     logits,
     unit_normals,
 )
+from retrograd.experiments.plain_training import PlainTraining
 from retrograd.experiments.settings import ScheduleSettings
 from retrograd.study import MetaStep, Recorder, descend, read, summarize
+from retrograd.study.differentiation import differentiated
 
 __all__ = ["Problem", "learn_schedule"]
 
@@ -69,6 +65,11 @@ class Problem:
             )
 
     @cached_property
+    def library(self) -> ArrayLibrary:
+        """The array library that the problem is computed in."""
+        return array_library(self.settings.backend, self.settings.precision)
+
+    @cached_property
     def sizes(self) -> tuple[int, ...]:
         """The layers' sizes, from the pixels to the classes."""
         return (self.data.train.images.shape[1], *self.settings.layers, self.data.classes)
@@ -77,79 +78,111 @@ class Problem:
     def _mean(self) -> NDArray[Any]:
         return self.data.train.images.mean(axis=0)
 
-    def images(self, name: str) -> NDArray[Any]:
+    def images(self, name: str) -> Any:
         """The inputs of a split, centred: the mean of the training images is subtracted."""
         if name == "train":
             return self._train_images
-        return getattr(self.data, name).images - self._mean
+        return self.library.floats(getattr(self.data, name).images - self._mean)
 
     @cached_property
-    def _train_images(self) -> NDArray[Any]:
-        return self.data.train.images - self._mean
+    def _train_images(self) -> Any:
+        return self.library.floats(self.data.train.images - self._mean)
 
     @cached_property
-    def targets(self) -> NDArray[Any]:
+    def targets(self) -> Any:
         """The training labels as one-hot rows."""
-        return one_hot(self.data.train.labels, self.data.classes)
+        return self.library.floats(one_hot(self.data.train.labels, self.data.classes))
 
     def start(self) -> Hyper:
         """The hyperparameters before the first meta-step."""
         s, groups = self.settings, 2 * (len(self.sizes) - 1)
         logit = numpy.log(s.momentum / (1 - s.momentum))
-        return {
+        found = {
             "log_rates": numpy.full((s.steps, groups), s.log_rate),
             "logit_momenta": numpy.full((s.steps, groups), logit),
             "log_scales": numpy.full(groups, s.log_scale),
         }
+        return {name: self.library.floats(values) for name, values in found.items()}
 
     def optimizer(self, hyper: Hyper) -> Momentum:
         """Momentum with the hyperparameters' rates and momenta, damped by the momentum."""
-        momentum = per_step(1 / (1 + np.exp(-hyper["logit_momenta"])))
-        rate = per_step(np.exp(hyper["log_rates"]))
+        xp = self.library.xp
+        momentum = per_step(1 / (1 + xp.exp(-hyper["logit_momenta"])))
+        rate = per_step(xp.exp(hyper["log_rates"]))
         return Momentum(rate=rate, momentum=momentum, dampening=momentum)
 
     def initial(self, hyper: Hyper, seed: int) -> Any:
         """Initial weights, drawn by the seed and scaled by the hyperparameters."""
-        return initial_weights(unit_normals(self.sizes, seed), np.exp(hyper["log_scales"]))
+        floats = self.library.floats
+        normals = [(floats(W), floats(b)) for W, b in unit_normals(self.sizes, seed)]
+        return initial_weights(normals, self.library.xp.exp(hyper["log_scales"]))
 
-    def loss(self, seed: int) -> Callable[[Any, Any, int], Any]:
-        """The loss on the batch of each step."""
-        images, targets, batch = self.images("train"), self.targets, self.settings.batch
+    def batches(self, seed: int) -> Any:
+        """The numbers of the training images that each step sees, (steps, batch)."""
+        count, s = len(self.data.train), self.settings
+        chosen = [minibatch(count, s.batch, step, seed) for step in range(s.steps)]
+        return self.library.integers(numpy.stack(chosen))
 
-        def loss(w: Any, hyper: None, step: int) -> Any:
-            chosen = minibatch(len(images), batch, step, seed)
-            return cross_entropy(logits(w, images[chosen]), targets[chosen])
+    @cached_property
+    def batch_loss(self) -> Callable[[Any, Any, Any], Any]:
+        """The loss on the batch of each step, `loss(w, batches, step)`.
+
+        It is one and the same function for all seeds, so that JAX compiles it once.
+        """
+        images, targets, xp = self.images("train"), self.targets, self.library.xp
+
+        def loss(w: Any, batches: Any, step: Any) -> Any:
+            chosen = batches[step]
+            return cross_entropy(logits(w, images[chosen], xp), targets[chosen], xp)
 
         return loss
+
+    def loss(self, seed: int) -> Callable[[Any, Any, int], Any]:
+        """The loss on the batches of one seed."""
+        batches = self.batches(seed)
+        return lambda w, hyper, step: self.batch_loss(w, batches, step)
 
     def objective(self, hyper: Hyper, meta_step: int) -> tuple[Any, dict[str, Any]]:
         """The training loss after training, and the trained weights and diagnostics."""
         seed = self.settings.seed + meta_step
         seen = Diagnostics()
         w = train(
-            self.loss(seed),
+            self.batch_loss,
             self.initial(hyper, seed),
-            None,
+            self.batches(seed),
             self.optimizer(hyper),
             self.settings.steps,
             adjoint=self.settings.strategy(),
             diagnostics=seen,
             progress=False,  # the study shows its own
         )
-        value = cross_entropy(logits(w, self.images("train")), self.targets)
+        xp = self.library.xp
+        value = cross_entropy(logits(w, self.images("train"), xp), self.targets, xp)
         return value, {"weights": w, "seen": seen}
+
+    def compile(self) -> None:
+        """Take one hypergradient that is not recorded, where the first one is compiled.
+
+        So the times on record are those of runs and sweeps.
+        """
+        if self.library.compiles:
+            differentiated(self.objective, self.start(), 0)
 
     def seconds_in_floats(self, hyper: Hyper, seed: int) -> float:
         """The time of one plain training: the same gradient steps without lattice or sweep."""
         w0, optimizer = self.initial(hyper, seed), self.optimizer(hyper)
-        started = perf_counter()
-        train_in_floats(self.loss(seed), w0, None, optimizer, self.settings.steps)
-        return perf_counter() - started
+        return self._plain.seconds(w0, self.batches(seed), optimizer)
+
+    @cached_property
+    def _plain(self) -> PlainTraining:
+        return PlainTraining(self.batch_loss, self.library.name)
 
     def judge(self, w: Any, name: str) -> tuple[float, float]:
         """Loss and error rate of trained weights on a split."""
-        z, labels = logits(w, self.images(name)), getattr(self.data, name).labels
-        return float(cross_entropy(z, one_hot(labels, self.data.classes))), error_rate(z, labels)
+        labels, xp = getattr(self.data, name).labels, self.library.xp
+        z = logits(w, self.images(name), xp)
+        targets = self.library.floats(one_hot(labels, self.data.classes))
+        return float(cross_entropy(z, targets, xp)), error_rate(self.library.host(z), labels)
 
     def describe(self) -> dict[str, Any]:
         """What the record says about the study."""
@@ -162,8 +195,10 @@ class Problem:
             "versions": {
                 "retrograd": retrograd.__version__,
                 "numpy": numpy.__version__,
+                **self.library.versions(),
                 "python": platform.python_version(),
             },
+            "dtype": self.library.dtype,
         }
 
     def entry(self, meta: MetaStep) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -178,11 +213,13 @@ class Problem:
         for name in ("train", "valid", "test"):
             judged = self.judge(meta.aux["weights"], name)
             entry[f"{name}_loss"], entry[f"{name}_error"] = judged
-        arrays = {f"hyper/{name}": value for name, value in meta.hyper.items()}
+        host = self.library.host
+        arrays = {f"hyper/{name}": host(value) for name, value in meta.hyper.items()}
+        arrays |= {f"meta/{name}": value for name, value in meta.state.items()}
         arrays["learning_curve"] = numpy.array(seen.losses)
         if meta.hypergradient is not None:
             entry |= self._costs(meta, seen)
-            arrays |= {f"hypergradient/{n}": value for n, value in meta.hypergradient.items()}
+            arrays |= {f"hypergradient/{n}": host(g) for n, g in meta.hypergradient.items()}
         return entry, arrays
 
     def _costs(self, meta: MetaStep, seen: Diagnostics) -> dict[str, Any]:
@@ -217,15 +254,25 @@ def learn_schedule(
         meta-steps that were completed.
 
     Raises:
-        ArgumentError: a setting makes no sense, or the folder holds a record already.
+        ArgumentError: a setting makes no sense, the folder holds a record already, or the array
+            library is not installed.
         DataError: the data cannot be had.
     """
     settings.validate()
-    problem = Problem(settings, load(settings.data))
+    library = array_library(settings.backend, settings.precision)
+    with library.at_work(settings.threads):
+        return _learn(Problem(settings, load(settings.data)), out, observe)
+
+
+def _learn(
+    problem: Problem, out: Path, observe: Callable[[Mapping[str, Any]], None] | None
+) -> dict[str, Any]:
+    settings = problem.settings
     recorder = Recorder(out, problem.describe())
     interrupted = False
     started = perf_counter()
     try:
+        problem.compile()
         beta1, beta2 = settings.meta_betas
         meta_optimizer = Adam(rate=settings.meta_rate, beta1=beta1, beta2=beta2)
         for meta in descend(

@@ -10,8 +10,7 @@ import numpy
 from numpy.random import Generator, Philox
 from numpy.typing import NDArray
 
-import retrograd.numpy as np
-from retrograd.autodiff.rules.special import logsumexp
+from retrograd.experiments.array_library import array_library
 
 __all__ = [
     "cross_entropy",
@@ -25,6 +24,8 @@ __all__ = [
 STREAM = int.from_bytes(b"weights\0", "big")
 
 Layers = Sequence[tuple[Any, Any]]
+
+_NUMPY = array_library("numpy").xp
 
 
 def unit_normals(sizes: Sequence[int], seed: int) -> list[tuple[NDArray[Any], NDArray[Any]]]:
@@ -51,17 +52,23 @@ def group_names(sizes: Sequence[int]) -> list[str]:
     return [f"{kind} {i}" for i in range(1, len(sizes)) for kind in ("weights", "biases")]
 
 
-def logits(w: Layers, x: Any) -> Any:
-    """The outputs before the softmax, (batch, classes), for inputs (batch, features)."""
+def logits(w: Layers, x: Any, xp: Any = _NUMPY) -> Any:
+    """The outputs before the softmax, (batch, classes), for inputs (batch, features).
+
+    Args:
+        w: weights and biases, layer by layer.
+        x: (batch, features).
+        xp: the functions of the array library; see `ArrayLibrary`.
+    """
     for W, b in w[:-1]:
-        x = np.tanh(x @ W + b)
+        x = xp.tanh(x @ W + b)
     W, b = w[-1]
     return x @ W + b
 
 
-def cross_entropy(z: Any, targets: Any) -> Any:
+def cross_entropy(z: Any, targets: Any, xp: Any = _NUMPY) -> Any:
     """The mean over the batch of -log softmax(z), taken where `targets` (one-hot) has its one."""
-    return np.mean(logsumexp(z, axis=1) - np.sum(z * targets, axis=1))
+    return xp.mean(xp.logsumexp(z, 1) - xp.sum(z * targets, 1))
 
 
 def error_rate(z: NDArray[Any], labels: NDArray[Any]) -> float:

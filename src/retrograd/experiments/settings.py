@@ -16,9 +16,11 @@ from retrograd.errors import ArgumentError
 if TYPE_CHECKING:
     from retrograd.adjoints import Adjoint
 
-__all__ = ["AdjointName", "ScheduleSettings"]
+__all__ = ["AdjointName", "BackendName", "Precision", "ScheduleSettings"]
 
 AdjointName = Literal["reversible", "stored", "checkpointed", "auto"]
+BackendName = Literal["numpy", "jax", "torch"]
+Precision = Literal["float32", "float64"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,13 @@ class ScheduleSettings:
         momentum: Momentum of every step at the start, between 0 and 1.
         log_scale: Natural logarithm of the standard deviation of the initial weights at the
             start.
-        threads: Threads of the linear algebra (BLAS). More than one seldom pays at this size.
+        threads: Threads of the linear algebra (BLAS). More than one seldom pays at this size. JAX
+            takes all that there are.
+        backend: Array library that trains and differentiates: `jax` needs the extra `jax`, `torch`
+            (PyTorch) the extra `torch`.
+        precision: Of the weights, the images and the loss. Without it, what is usual in the array
+            library: `float64` in NumPy, `float32` in JAX and PyTorch. The slots that are run
+            backwards are the same integers in both.
 
     Example:
         >>> ScheduleSettings(steps=10).validate()
@@ -76,6 +84,8 @@ both excluded, such as 0.5.
     momentum: float = 0.5
     log_scale: float = -3.0
     threads: int = 1
+    backend: BackendName = "numpy"
+    precision: Precision | None = None
 
     def validate(self) -> None:
         """Refuse what makes no sense.
@@ -175,4 +185,9 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "log_scale": (_real, "a finite number, such as -3"),
     "threads": (lambda v: _whole(v, 1), "a whole number of 1 or more"),
+    "backend": (lambda v: v in get_args(BackendName), "one of " + ", ".join(get_args(BackendName))),
+    "precision": (
+        lambda v: v is None or v in get_args(Precision),
+        "one of " + ", ".join(get_args(Precision)),
+    ),
 }
