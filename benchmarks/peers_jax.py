@@ -177,7 +177,7 @@ SWEEPS: dict[str, Callable[[Task, Hyper], Hyper]] = {
     "nested": partial(differentiated, nested),
     "equinox": partial(differentiated, by_equinox),
     "sweep": swept_by_hand,
-    "Reversible": partial(differentiated, partial(ours, rg.Reversible())),
+    "Reversible": partial(differentiated, partial(ours, rg.Reversible(bits=0.19))),
     "Stored": partial(differentiated, partial(ours, rg.Stored())),
     "Checkpointed": partial(differentiated, partial(ours, rg.Checkpointed())),
 }
@@ -187,7 +187,7 @@ TITLES = {
     "nested": "the same, nested scans of sqrt(T) steps",
     "equinox": "Equinox's checkpointed scan",
     "sweep": "sweep by hand over stored states",
-    "Reversible": "`rg.train`, `Reversible()`",
+    "Reversible": "`rg.train`, `Reversible(bits=0.19)`",
     "Stored": "`rg.train`, `Stored()`",
     "Checkpointed": "`rg.train`, `Checkpointed()`",
 }

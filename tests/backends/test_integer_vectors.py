@@ -200,7 +200,7 @@ def test_training_on_jax(run: dict[str, Any], wide: bool) -> None:
         computation, inputs, _ = training_run(
             loss_of(jnp), start, target, optimizer_of(run), run["steps"]
         )
-        _, _, kept = compiled_run(computation, StoredStrategy()).forward(inputs, NO_ROOM)
+        _, _, kept = compiled_run(computation, StoredStrategy()).forward(inputs, (), NO_ROOM)
     with jax.enable_x64(True):
         state = widened(kept).state
     found = {slot: whole(np.stack(jax.tree.leaves(words))) for slot, words in state.items()}

@@ -12,6 +12,7 @@ import torch
 from schedule_problem import STEPS, gradients, loss, numbers, outcome, tensors
 
 import retrograd as rg
+from retrograd.backends.torch import TorchBackend
 from retrograd.errors import (
     ArgumentError,
     DifferentiationError,
@@ -388,3 +389,24 @@ def test_maps_that_are_refused(step: Any, kind: type[Exception], complaint: str)
 
 
 CLOSED = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
+
+
+def test_the_certificate_says_what_pytorch_has_no_deterministic_algorithm_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    note = "bmm_cuda has no deterministic implementation"
+    monkeypatch.setattr(TorchBackend, "notes", (note,))
+    seen = rg.Diagnostics()
+    rate = torch.tensor(0.1, requires_grad=True)
+    w = rg.train(
+        lambda w, hyper, step: (w**2).sum(),
+        torch.ones(3),
+        None,
+        rg.Momentum(rate),
+        steps=3,
+        diagnostics=seen,
+    )
+    w.sum().backward()
+    assert seen.certificate is not None
+    assert seen.certificate.notes == (note,)
+    assert note in str(seen.certificate)

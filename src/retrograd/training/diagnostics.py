@@ -36,6 +36,7 @@ class Certificate:
         growth: the norm of the adjoint at the first step, over that at the last.
         growth_by_step: the norm of the adjoint at the start of each step, over that at the last.
         repairs: one sentence for each span of steps that was gone back over again.
+        notes: what the array library could not promise, such as a deterministic algorithm.
     """
 
     steps: int
@@ -50,6 +51,7 @@ class Certificate:
     growth: float
     growth_by_step: Sequence[float] = field(default=(), repr=False)
     repairs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def lyapunov_exponent(self) -> float:
@@ -57,7 +59,7 @@ class Certificate:
         return math.log(self.growth) / self.steps if self.growth > 0 else math.nan
 
     def __str__(self) -> str:
-        return "\n".join([self._returned(), self._kept(), self._grew(), *self.repairs])
+        return "\n".join([self._returned(), self._kept(), self._grew(), *self.repairs, *self.notes])
 
     def _returned(self) -> str:
         if not self.exact:

@@ -89,6 +89,10 @@ class Iteration(Trajectory):
         self.kept: _Derivative | None = None
         self._derivative_nbytes: int | None = None
 
+    @property
+    def library_notes(self) -> tuple[str, ...]:
+        return self.backend.notes
+
     def start(self, inputs: Sequence[Any]) -> None:
         count = len(self.names)
         # Copies: the caller may write to the arrays between the two passes.

@@ -306,4 +306,5 @@ class Run:
             growth=growth,
             growth_by_step=[norm / last if last > 0 else math.nan for norm in self.norms[:0:-1]],
             repairs=(*self.repairs, *self.memory.repaired),
+            notes=trajectory.library_notes,
         )

@@ -94,6 +94,10 @@ class Training(Trajectory):
         return self.results.of_wanted()
 
     @property
+    def library_notes(self) -> tuple[str, ...]:
+        return self.backend.notes
+
+    @property
     def comparing(self) -> bool:
         return self.gradients.comparing
 

@@ -70,6 +70,11 @@ class Trajectory(Dynamics):
             return None
         return self.states[t]
 
+    @property
+    def library_notes(self) -> tuple[str, ...]:
+        """What the array library could not promise for this computation."""
+        return ()
+
     @abstractmethod
     def start(self, inputs: Sequence[Any]) -> None:
         """Go to the first state."""
