@@ -19,10 +19,10 @@ from retrograd.training.results import NOT_FINITE
 __all__ = ["Sizes", "certificate", "forward_error", "sweep_error"]
 
 _CAUSES = (
-    "The gradient was evaluated with other bits than in the forward run: on a GPU ask for "
-    "deterministic kernels (XLA_FLAGS=--xla_gpu_deterministic_ops=true); draw random numbers from "
-    "jax.random.fold_in(key, step), never from a callback; or use Checkpointed() or Stored(), "
-    "whose gradients do not depend on such bits"
+    "A step was evaluated with other bits than in the forward run: on a GPU ask for deterministic "
+    "kernels (XLA_FLAGS=--xla_gpu_deterministic_ops=true); draw random numbers from "
+    "jax.random.fold_in(key, step), never from a callback; or use Stored(), which takes no step "
+    "again"
 )
 
 
