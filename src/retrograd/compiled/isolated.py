@@ -3,7 +3,9 @@
 What a compiler fuses with a function, and which of its intermediate results it writes to memory,
 can change the last bits of its results: whether a product and a sum are rounded once or twice, for
 example. A branch of a condition is compiled by itself. So a function that stands in one, and gives
-the same intermediate results away, is the same machine code wherever it stands.
+the same intermediate results away, is the same machine code wherever it stands. But XLA compiles a
+short loop on a CPU as a whole, by other rules, unless there is something in it that it cannot
+compile so: a sort. It stands in the branch that is never taken.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ def isolated(
     Args:
         function: gives results, a number the first of them, and, as second, a pytree of what else
             it computes (such as the linear function of `jax.linearize`).
-        args: pytrees of arrays, the first with a float.
+        args: pytrees of arrays, floats among them.
         whole: False says that the second result is not used. It is computed all the same.
 
     Returns:
@@ -45,8 +47,10 @@ def isolated(
         return flat, [x for x in others if id(x) not in own]
 
     shapes = jax.eval_shape(branch, given)
-    impossible = _impossible(given[0])
-    flat, computed = lax.cond(impossible, lambda _: _nothing(shapes), branch, given)
+    number = _some_number(given)
+    flat, computed = lax.cond(
+        _impossible(number), lambda _: _like(shapes, _sorted(number)), branch, given
+    )
     if not whole and computed:
         # What nobody uses would be left out, and with it some of the writing.
         flat = [_tied(flat[0], computed), *flat[1:]]
@@ -56,10 +60,23 @@ def isolated(
     return results, jax.tree.unflatten(made["rest"], others)
 
 
-def _impossible(x: Any) -> Any:
+def _some_number(arrays: Sequence[Any]) -> Any:
+    """A real number that stands in one of the arrays."""
+    floats = (x for x in arrays if x.size and jnp.issubdtype(x.dtype, jnp.inexact))
+    return next(floats, jnp.zeros(1)).reshape(-1)[0].real
+
+
+def _impossible(number: Any) -> Any:
     """False, which no compiler knows: a number is not NaN and infinite."""
-    first = x.reshape(-1)[0]
-    return jnp.isnan(first) & jnp.isinf(first)
+    return jnp.isnan(number) & jnp.isinf(number)
+
+
+def _sorted(number: Any) -> Any:
+    return lax.sort(number * jnp.arange(2, dtype=number.dtype))[-1]
+
+
+def _like(shapes: Any, number: Any) -> Any:
+    return jax.tree.map(lambda kind: jnp.full(kind.shape, number.astype(kind.dtype)), shapes)
 
 
 def _tied(x: Any, others: Sequence[Any]) -> Any:
@@ -70,7 +87,3 @@ def _tied(x: Any, others: Sequence[Any]) -> Any:
             token = token + other.reshape(-1)[0].real.astype(x.dtype)
     # A loop, of no rounds, because it is fused with nothing that comes after.
     return lax.fori_loop(0, _impossible(token).astype(jnp.int32), lambda _, x: x + 1, x)
-
-
-def _nothing(shapes: Any) -> Any:
-    return jax.tree.map(lambda kind: jnp.zeros(kind.shape, kind.dtype), shapes)

@@ -14,6 +14,7 @@ from retrograd.adjoints import Adjoint, StraightLine
 from retrograd.backends.jax import JaxArrays
 from retrograd.compiled.choice import chosen, strategy_for
 from retrograd.compiled.dynamics import NO_ROOM, Computation, Dynamics, Room
+from retrograd.compiled.isolated import isolated
 from retrograd.compiled.problem import Function, array_inputs, traced_function
 from retrograd.compiled.run import differentiable
 from retrograd.errors import ArgumentError
@@ -93,12 +94,13 @@ class Iteration(Dynamics):
         return [lax.convert_element_type(leaf, leaf.dtype) for leaf in self.start]
 
     def advance(self, state: Leaves, t: Any) -> tuple[Leaves, None]:
-        # The barriers keep the compiler from fusing a step with what is around it: steps that are
-        # taken again, in another loop, are to have their old bits.
-        state = lax.optimization_barrier(state)
+        def step(state: Leaves, inputs: Leaves, t: Any) -> tuple[Leaves, None]:
+            return self.step(state, inputs, t), None
+
+        # Steps that are taken again, in another loop, are to have their old bits.
         with jax.enable_x64(self.wide):
-            state = self.step(state, list(self.inputs), t)
-        return lax.optimization_barrier(state), None
+            state, _ = isolated(step, (state, list(self.inputs), t))
+        return state, None
 
     def values(self, state: Leaves, t: Any) -> Leaves:
         return state
