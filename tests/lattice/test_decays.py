@@ -16,6 +16,7 @@ from wide_integers import whole
 from retrograd.errors import ArgumentError, NotReversibleError, ReversalError
 from retrograd.lattice import Decays, FixedPoint, Layout, limbs, period
 from retrograd.lattice.decays import _GROUP
+from retrograd.lattice.factors import LIMIT
 from retrograd.lattice.limbs import LIMB
 
 LAYOUT = Layout([(2, 3), (4,), (2,)])
@@ -60,6 +61,11 @@ def draw_slot(rng: np.random.Generator, words: int) -> Any:
     return rows[0] if words == 1 else rows
 
 
+def first_words(slot: Any) -> int:
+    """The largest magnitude of the first words."""
+    return int(np.abs(np.atleast_2d(slot)[0]).max())
+
+
 class Walk:
     """A run of decays, with an increment after each of them."""
 
@@ -74,8 +80,11 @@ class Walk:
     def forth(self, until: int) -> None:
         for t in range(len(self.states) - 1, until):
             before, scale = self.slot.copy(), self.decays.scale.copy()
-            changed = self.decays.decay(self.slot)
-            if not changed:
+            carried_out = self.decays.buffer.multiplications
+            share = self.decays.decay(self.slot)
+            assert first_words(self.slot) <= first_words(before) * Fraction(share) + LIMIT
+            if self.decays.buffer.multiplications == carried_out:
+                assert share == 1
                 np.testing.assert_array_equal(self.slot, before)
                 np.testing.assert_array_equal(self.decays.scale, scale * self.factors[t])
             limbs.add(self.slot, self.kicks[t % 5], out=self.slot)
@@ -323,6 +332,6 @@ def test_period(smallest: float, columns: int, wanted: int) -> None:
 
 def test_ones_change_nothing_and_cost_nothing() -> None:
     decays, slot = Decays(LAYOUT, 1, constant(1.0), 1.0), np.arange(SIZE)
-    assert not any(decays.decay(slot) for _ in range(64))
+    assert {decays.decay(slot) for _ in range(64)} == {1.0}
     assert (slot.tolist(), decays.spilled_bytes) == (list(range(SIZE)), 0)
     assert (decays.scale.tolist(), decays.buffer.multiplications) == ([1.0], 0)

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from wide_integers import EXTREME, draw_slot, whole
 
 from retrograd.errors import LatticeOverflowError, NonFiniteError
-from retrograd.lattice import FixedPoint, Increments, Layout
-from retrograd.lattice.increments import _WHOLE
+from retrograd.lattice import FixedPoint, Increments, InformationBuffer, Layout, Workspace
+from retrograd.lattice.layout import WHOLE
 from retrograd.lattice.limbs import LIMB
 
-LONG = _WHOLE + 5  # which is cut into stretches
+LONG = WHOLE + 5  # which is cut into stretches
 SIZE = 12
 LAYOUT = Layout([(2, 3), (6,)], names=["W", "b"])
 
@@ -175,3 +175,70 @@ def test_products_up_to_the_range_are_taken(words: int) -> None:
     most = np.nextafter(lattice.range, 0)
     increments.add(np.full(SIZE, most), 1.0, step=0)
     assert lattice.value(increments.integers).tolist() == [most] * SIZE
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@given(words_, seeds)
+def test_narrower_floats_are_widened_before_they_are_multiplied(
+    dtype: type[Any], words: int, seed: int
+) -> None:
+    rng, lattice = np.random.default_rng(seed), lattice_of(words)
+    source, factor = rng.normal(size=SIZE).astype(dtype), draw_factor(rng, SIZE)
+    slots = [lattice.zeros(SIZE), lattice.zeros(SIZE)]
+    for slot, given_source in zip(slots, (source, source.astype(float)), strict=True):
+        Increments(slot, lattice, LAYOUT, "w").add(given_source, factor, step=0)
+    np.testing.assert_array_equal(slots[0], slots[1])
+
+
+@given(words_, seeds)
+def test_a_known_bound_on_the_source_changes_nothing(words: int, seed: int) -> None:
+    rng, lattice = np.random.default_rng(seed), lattice_of(words)
+    source = rng.normal(size=SIZE) * 2.0 ** rng.integers(-60, 25)
+    largest = float(np.abs(source).max()) * float(rng.choice([1.0, 3.0, 2.0**30, np.inf]))
+    slot = lattice.quantize(rng.normal(size=SIZE))
+    before, wanted = slot.copy(), slot.copy()
+    Increments(wanted, lattice, LAYOUT, "w").add(source, 0.3, step=0)
+    increments = Increments(slot, lattice, LAYOUT, "w")
+    increments.add(source, 0.3, step=0, largest=largest)
+    np.testing.assert_array_equal(slot, wanted)
+    assert np.abs(np.atleast_2d(slot)[0]).max() <= increments.most()
+    increments.subtract(source, 0.3, step=0, largest=largest)
+    np.testing.assert_array_equal(slot, before)
+
+
+@pytest.mark.parametrize("largest", [np.nan, -np.inf, -1.0, np.inf])
+def test_what_is_no_bound_is_not_believed(largest: float) -> None:
+    lattice = lattice_of(1)
+    increments = Increments(lattice.zeros(SIZE), lattice, LAYOUT, "w")
+    with pytest.raises(LatticeOverflowError, match="would be 2e\\+10"):
+        increments.add(np.full(SIZE, 1e10), 2.0, step=0, largest=largest)
+
+
+@given(words_, seeds)
+def test_the_bound_follows_a_slot_through_sums_and_decays(words: int, seed: int) -> None:
+    rng, lattice = np.random.default_rng(seed), lattice_of(words)
+    slot, buffer = lattice.quantize(rng.normal(size=SIZE)), InformationBuffer(LAYOUT, words)
+    increments = Increments(slot, lattice, LAYOUT, "w")
+    assert increments.largest == np.inf
+    for _ in range(8):
+        increments.add(rng.normal(size=SIZE) * 2.0 ** rng.integers(-40, 4), 1.0, step=0)
+        d = rng.integers(2, 2**16, len(LAYOUT))
+        n = rng.integers(1, d)
+        buffer.multiply(slot, n, d)
+        increments.shrunk(float((n / d).max()))
+        assert np.abs(lattice.value(slot)).max() <= increments.largest < np.inf
+    assert increments.most(limit=0) == np.abs(np.atleast_2d(slot)[0]).max()
+
+
+@pytest.mark.parametrize("size", [SIZE, LONG])
+def test_slots_of_any_words_share_a_workspace(size: int) -> None:
+    rng, layout = np.random.default_rng(0), Layout([(size,)])
+    workspace, n, d = Workspace(layout, 3), np.array([7]), np.array([9])
+    x = rng.normal(size=size)
+    for words in (1, 2, 3):
+        lattice = lattice_of(words)
+        slot, wanted = lattice.quantize(x), lattice.quantize(x)
+        for target, shared in ((slot, workspace), (wanted, None)):
+            InformationBuffer(layout, words, workspace=shared).multiply(target, n, d)
+            Increments(target, lattice, layout, "w", shared).add(x, 0.7, step=0)
+        np.testing.assert_array_equal(slot, wanted)

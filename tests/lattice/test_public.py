@@ -16,6 +16,7 @@ def test_public_names() -> None:
         "InformationBuffer",
         "Layout",
         "Losses",
+        "Workspace",
         "checksum",
         "fingerprint",
         "period",

@@ -15,6 +15,7 @@ from retrograd.lattice.increments import Increments as Increments
 from retrograd.lattice.information_buffer import InformationBuffer as InformationBuffer
 from retrograd.lattice.layout import Layout as Layout
 from retrograd.lattice.losses import Losses as Losses
+from retrograd.lattice.workspace import Workspace as Workspace
 
 __all__ = [
     "Decays",
@@ -23,6 +24,7 @@ __all__ = [
     "InformationBuffer",
     "Layout",
     "Losses",
+    "Workspace",
     "checksum",
     "fingerprint",
     "period",

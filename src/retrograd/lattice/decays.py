@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from retrograd.lattice.factors import rational
 from retrograd.lattice.information_buffer import InformationBuffer
 from retrograd.lattice.layout import Layout
 from retrograd.lattice.stack import Stack
+from retrograd.lattice.workspace import Workspace
 
 __all__ = ["Decays", "period"]
 
@@ -40,6 +42,8 @@ LARGEST = 4.0
 MOST = 64
 # Of so many stretches between halvings one scale is kept; the others follow from it.
 _GROUP = 64
+# So many factors are few: their rationals are remembered together.
+_FEW = 64
 
 
 def period(smallest: float, columns: int, layout: Layout) -> int:
@@ -72,6 +76,7 @@ class Decays:
         least: the smallest of all of them.
         columns: how many there are at a decay, at most.
         keep: False drops what `undo` needs. The decays are the same.
+        workspace: scratch, shared with other slots; by default one of its own.
 
     Attributes:
         buffer: the information buffer.
@@ -83,7 +88,7 @@ class Decays:
         >>> decays = Decays(layout, 1, lambda j: np.array([0.9]), least=0.9)
         >>> slot = np.array([1_000_000, -1_000_000])
         >>> for _ in range(14):
-        ...     changed = decays.decay(slot)
+        ...     share = decays.decay(slot)
         >>> decays.count, (slot * decays.scale).round(-2).astype(int)  # 0.9**14 is 0.2288
         (14, array([ 228800, -228800]))
         >>> for _ in range(14):
@@ -101,8 +106,9 @@ class Decays:
         columns: int = 1,
         *,
         keep: bool = True,
+        workspace: Workspace | None = None,
     ) -> None:
-        self.buffer = InformationBuffer(layout, words, keep=keep)
+        self.buffer = InformationBuffer(layout, words, keep=keep, workspace=workspace)
         self.period = period(least, columns, layout)
         self.columns = 1 if self.period == 1 else columns
         self.count = 0
@@ -131,24 +137,32 @@ class Decays:
         n, d = _nearest(factors)
         return n / d
 
-    def decay(self, integers: Integers) -> bool:
-        """Decay the slot by the next factors; returns whether the integers have changed."""
+    def decay(self, integers: Integers) -> float:
+        """Decay the slot by the next factors.
+
+        Args:
+            integers: the slot; overwritten, if the decay is not put off.
+
+        Returns:
+            By what an integer was multiplied at most: 1.0 where the decay is put off.
+        """
         factors = self._factors_of(self.count)
-        changed = self.at_once
+        share = 1.0
         if self.at_once:
-            self.buffer.multiply(integers, *_nearest(factors))
+            n, d = _nearest(factors)
+            self.buffer.multiply(integers, n, d)
+            share = float((n / d).max())
         else:
             self._scales.append(self._scales[-1] * factors)
             if (self.count + 1) % self.period == 0:
-                changed = self._close(integers)
+                share = self._close(integers)
         self.count += 1
-        return changed
+        return share
 
-    def _close(self, integers: Integers) -> bool:
-        """Carry out the halvings of a stretch of decays; returns whether there are any."""
+    def _close(self, integers: Integers) -> float:
+        """Carry out the halvings of a stretch of decays; returns what `decay` does."""
         n, d = _halvings(self._scales[-1])
-        changed = bool((d > 1).any())
-        if changed:
+        if (d > 1).any():
             self.buffer.multiply(integers, n, d)
         if self.keep:
             self._starts.append(self._scales[0])
@@ -156,7 +170,7 @@ class Decays:
                 self._anchors.push(self._starts[0])
                 self._starts = []
         self._scales = [self._scales[-1] * d]
-        return changed
+        return 1.0 / float(d.min())
 
     def undo(self, integers: Integers) -> None:
         """Undo the last decay that has not been undone.
@@ -331,7 +345,17 @@ def _others() -> ReversalError:
 
 
 def _nearest(factors: Floats) -> tuple[Integers, Integers]:
-    """The nearest rationals; 1/1 for 1."""
+    """The nearest rationals; 1/1 for 1. Do not write to them."""
+    return _remembered(factors.tobytes()) if factors.size <= _FEW else _rationals(factors)
+
+
+@lru_cache(maxsize=1024)
+def _remembered(factors: bytes) -> tuple[Integers, Integers]:
+    """Those of few factors, given by their bytes: a sweep asks for what the run has asked for."""
+    return _rationals(np.frombuffer(factors))
+
+
+def _rationals(factors: Floats) -> tuple[Integers, Integers]:
     one = factors >= 1
     n, d = rational(np.where(one, 0.5, factors))
     return np.where(one, 1, n), np.where(one, 1, d)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from retrograd.lattice.layout import BLOCK, Block, Layout, chunks
 from retrograd.lattice.limbs import LIMB, MASK
 from retrograd.lattice.shifts import exponents, pull, push
+from retrograd.lattice.workspace import Workspace
 
 __all__ = ["Scratch", "exchange"]
 
@@ -36,22 +37,23 @@ _SHORT = 4096
 
 
 class Scratch:
-    """The vectors that hold a block's intermediate values; kept between steps.
+    """The vectors that hold a block's intermediate values: parts of a workspace.
 
     Args:
         layout: the layout of the vectors to work on.
         words: the number of words of an integer.
+        workspace: where the vectors lie; by default one of their own.
     """
 
-    def __init__(self, layout: Layout, words: int = 1) -> None:
-        # Wide integers are worked in shorter blocks, so that as many bytes stay in cache.
-        self.block = BLOCK if words == 1 else BLOCK // 2
+    def __init__(self, layout: Layout, words: int = 1, workspace: Workspace | None = None) -> None:
+        workspace = workspace or Workspace(layout, words)
         longest = max(int(block.lengths.sum()) for block in layout.blocks)
+        # Wide integers are worked in shorter blocks, so that as many bytes stay in cache.
+        self.block = workspace.length if words == 1 else min(workspace.length, BLOCK // 2)
         self.cuts = longest > self.block
-        length = min(longest, self.block)
-        self.quotient: Integers = np.empty((words, length), np.int64)
-        self.rest: Integers = np.empty(length if words > 1 else 0, np.int64)
-        self.pile: Integers = np.empty(length, np.int64)
+        self.quotient: Integers = workspace.integers[:words]
+        self.pile: Integers = workspace.floats[0].view(np.int64)
+        self.rest: Integers = workspace.floats[-1].view(np.int64)
 
 
 def exchange(

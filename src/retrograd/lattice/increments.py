@@ -9,26 +9,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.lattice import limbs
+from retrograd.lattice.factors import LIMIT
 from retrograd.lattice.fixed_point import BOUND, FixedPoint
-from retrograd.lattice.layout import Layout, chunks
+from retrograd.lattice.layout import WHOLE, Layout, chunks
 from retrograd.lattice.limbs import LIMB
 from retrograd.lattice.rounding import round_into
+from retrograd.lattice.workspace import Workspace
 
 __all__ = ["Increments"]
 
 Floats = NDArray[np.float64]
+Source = NDArray[np.floating[Any]]
 Integers = NDArray[np.int64]
 
-# A stretch of slot, source and two of scratch fill a quarter of a 2 MiB cache. Slots of up to
-# `_WHOLE` elements are not cut: the calls would cost more than the misses.
+# A stretch of slot, source and two of scratch fill a quarter of a 2 MiB cache.
 _STRETCH = 16384
-_WHOLE = 65536
+# A bound on products below this is good enough: they are rounded in the quickest way.
+_LOOSE = 2.0**51
 
 
 class Increments:
@@ -39,6 +42,7 @@ class Increments:
         lattice: of the slot.
         layout: the layout of the slot.
         slot: the slot's name, for error messages.
+        workspace: scratch, shared with other slots; by default one of its own.
 
     Attributes:
         scale: what the slot stands for is this many times its integers, for error messages.
@@ -54,16 +58,29 @@ class Increments:
         array([ 0, 16])
     """
 
-    def __init__(self, integers: Integers, lattice: FixedPoint, layout: Layout, slot: str) -> None:
+    def __init__(
+        self,
+        integers: Integers,
+        lattice: FixedPoint,
+        layout: Layout,
+        slot: str,
+        workspace: Workspace | None = None,
+    ) -> None:
         self.integers = integers
         self.lattice = lattice
         self.layout = layout
         self.slot = slot
         self.scale = 1.0
-        self._stretch = count = layout.size if layout.size <= _WHOLE else _STRETCH
-        self._product = np.empty(count)
-        self._rounded = lattice.zeros(count)
-        self._scratch = np.empty((2, count))
+        self._stretch = layout.size if layout.size <= WHOLE else _STRETCH
+        workspace = workspace or Workspace(layout, lattice.words)
+        self._product = workspace.floats[-1]
+        # A product of one word is rounded where it is.
+        wide = lattice.words > 1
+        self._rounded = (
+            workspace.integers[: lattice.words] if wide else self._product.view(np.int64)
+        )
+        self._scratch = workspace.floats[:2]
+        self._carries = workspace.floats[0].view(np.int64)
         self._unit = 2.0 ** (lattice.radix - LIMB * (lattice.words - 1))
         self._bound = BOUND
 
@@ -72,28 +89,58 @@ class Increments:
         # Otherwise an upper bound on those of the first words. Python's integers do not round it.
         self._bound = BOUND
 
-    def add(self, source: Floats, factor: float | Floats, *, step: int, first: int = 0) -> None:
+    def shrunk(self, share: float) -> None:
+        """The slot was multiplied by up to `share` <= 1, as the information buffer does it."""
+        # A product n/d * c is met to less than n; the rest is for the rounding of this product.
+        if self._bound < BOUND:
+            self._bound = int(self._bound * share) + 2 * LIMIT
+
+    @property
+    def largest(self) -> float:
+        """A bound on the magnitudes that the integers stand for; infinite where none is known."""
+        return (self._bound + 1) / self._unit if self._bound < BOUND else math.inf
+
+    def most(self, limit: int = BOUND) -> int:
+        """A bound on the magnitudes of the slot's first words: a close one, if not below a limit.
+
+        Example:
+            >>> Increments(np.array([3, -5]), FixedPoint(4), Layout([(2,)]), "velocity").most()
+            5
+        """
+        if self._bound >= limit:
+            self._bound = self._largest()
+        return self._bound
+
+    def add(
+        self,
+        source: Source,
+        factor: float | Floats,
+        *,
+        step: int,
+        first: int = 0,
+        largest: float = math.inf,
+    ) -> None:
         """Add Q(factor * source) to a part of the slot, within the lattice's range.
 
         Args:
-            source: (n,), float64.
+            source: (n,), floats; of fewer bits than a float64 they are widened first.
             factor: a number, or (n,) numbers.
             step: the step, for error messages.
             first: where in the slot the part begins.
+            largest: a bound on the magnitudes in ``source``, where one is known.
 
         Raises:
             NonFiniteError: a product is NaN or infinite.
             LatticeOverflowError: a product or a sum is outside the range. Some of what comes
                 before it in the part has been added then.
         """
-        if self._bound >= BOUND:
-            self._bound = self._largest()
+        self.most()
         grown = 0
-        for span, rounded, reach in self._products(source, factor, step, first):
+        for span, rounded, reach in self._products(source, factor, step, first, largest):
             part = self.integers[..., span]
             grown = self._grow(reach, grown)
             if self._bound < BOUND:
-                limbs.add(part, rounded, out=part)
+                limbs.add(part, rounded, part, self._carries)
             else:
                 self.lattice.add(
                     part,
@@ -106,7 +153,13 @@ class Increments:
                 )
 
     def subtract(
-        self, source: Floats, factor: float | Floats, *, step: int, first: int = 0
+        self,
+        source: Source,
+        factor: float | Floats,
+        *,
+        step: int,
+        first: int = 0,
+        largest: float = math.inf,
     ) -> None:
         """Undo `add`, given the same bits: the slot before it was within range.
 
@@ -115,13 +168,13 @@ class Increments:
             LatticeOverflowError: a product is outside the range, likewise.
         """
         grown = 0
-        for span, rounded, reach in self._products(source, factor, step, first):
+        for span, rounded, reach in self._products(source, factor, step, first, largest):
             part = self.integers[..., span]
             grown = self._grow(reach, grown)
-            limbs.subtract(part, rounded, out=part)
+            limbs.subtract(part, rounded, part, self._carries)
 
     def _products(
-        self, source: Floats, factor: float | Floats, step: int, first: int
+        self, source: Source, factor: float | Floats, step: int, first: int, largest: float
     ) -> Iterator[tuple[slice, Integers, int]]:
         """Stretches of the slot, with Q(factor * source) and what first words grow by at most."""
         radix = LIMB * (self.lattice.words - 1)
@@ -129,25 +182,35 @@ class Increments:
             count = span.stop - span.start
             product, rounded = self._product[:count], self._rounded[..., :count]
             times = factor[span] if isinstance(factor, np.ndarray) else factor
-            reach = self._multiply(source[span], times, product)
+            reach = self._multiply(source[span], times, product, largest)
             place = slice(first + span.start, first + span.stop)
             if not reach < BOUND:
                 self._refuse(source[span], times, product, step, place.start)
             round_into(product, reach, radix, rounded, self._scratch, loose=True)
             yield place, rounded, math.ceil(reach) + 1
 
-    def _multiply(self, source: Floats, factor: float | Floats, out: Floats) -> float:
-        """factor * source in units of first words, and the largest magnitude, or NaN."""
+    def _multiply(
+        self, source: Source, factor: float | Floats, out: Floats, largest: float
+    ) -> float:
+        """factor * source in units of first words, and a bound on the magnitudes, or NaN."""
+        units = factor * self._unit
+        if source.dtype != out.dtype:
+            np.copyto(out, source)
+            source = out
+        # Rounding is monotone: no product is larger than that of the bounds.
+        if isinstance(units, float) and 0 <= (reach := abs(units) * largest) < _LOOSE:
+            np.multiply(source, units, out=out)
+            return reach
         # What is not finite is refused with a message of its own.
         with np.errstate(over="ignore", invalid="ignore"):
-            np.multiply(source, factor * self._unit, out=out)
+            np.multiply(source, units, out=out)
         return max(float(out.max()), -float(out.min()))
 
     def _refuse(
-        self, source: Floats, factor: float | Floats, product: Floats, step: int, first: int
+        self, source: Source, factor: float | Floats, product: Floats, step: int, first: int
     ) -> NoReturn:
         with np.errstate(over="ignore", invalid="ignore"):
-            numbers = np.where(np.isinf(product), source * factor, product / self._unit)
+            numbers = np.where(np.isinf(product), _wide(source) * factor, product / self._unit)
         self.lattice.refuse(
             numbers,
             slot=self.slot,
@@ -166,3 +229,7 @@ class Increments:
     def _largest(self) -> int:
         top = self.integers if self.lattice.words == 1 else self.integers[0]
         return int(max(top.max(), -top.min()))
+
+
+def _wide(source: Source) -> Floats:
+    return source.astype(float, copy=False)

@@ -22,6 +22,7 @@ from retrograd.lattice.exchange import Scratch, exchange
 from retrograd.lattice.fingerprint import fingerprint
 from retrograd.lattice.layout import Layout
 from retrograd.lattice.spills import Spill, Spills
+from retrograd.lattice.workspace import Workspace
 
 __all__ = ["CAPACITY", "WORD", "InformationBuffer"]
 
@@ -47,6 +48,7 @@ class InformationBuffer:
         layout: the layout of the slot.
         words: the number of words of the slot's integers, 1 to 3.
         keep: False drops the spilled digits. The forward run is the same; `undo` raises.
+        workspace: scratch, shared with other slots; by default one of its own.
 
     Attributes:
         layout: as given.
@@ -71,7 +73,14 @@ class InformationBuffer:
         Reversible Learning, ICML 2015, section 2.2 and algorithm 3.
     """
 
-    def __init__(self, layout: Layout, words: int = 1, *, keep: bool = True) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        words: int = 1,
+        *,
+        keep: bool = True,
+        workspace: Workspace | None = None,
+    ) -> None:
         check_words(words)
         self.layout = layout
         self.words = words
@@ -82,7 +91,7 @@ class InformationBuffer:
         self._ends: Integers = np.array([0, *(span.stop for span in layout.leaves)])
         self._spills = Spills()
         self._erasures = Erasures(layout)
-        self._scratch = Scratch(layout, words)
+        self._scratch = Scratch(layout, words, workspace)
         self._mark_origin()
 
     @property

@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 
 from retrograd.errors import ArgumentError
 
-__all__ = ["BLOCK", "Block", "Layout", "Piece", "Run", "chunks"]
+__all__ = ["BLOCK", "WHOLE", "Block", "Layout", "Piece", "Run", "chunks"]
 
 # Four int64 vectors of this length (slot, digits, two of scratch) fill half of a 2 MiB cache.
 # Measured in benchmarks/lattice_speed.py: shorter blocks lose time to calls, longer ones to misses.
 BLOCK = 32768
 
+# Vectors of up to this many elements are one block: the calls would cost more than the misses.
+WHOLE = 65536
 
 # A leaf from here on is worked on by itself, with a number of its own; smaller neighbours together,
 # with a vector of numbers, which then costs less than the calls.
@@ -81,7 +83,7 @@ class Layout:
     Args:
         shapes: the shape of each leaf; ``()`` is a leaf of one element.
         names: one name per leaf for error messages; by default "leaf 0", "leaf 1", ...
-        block: the most elements in a block.
+        block: the most elements in a block; by default all of a small vector, which is not cut.
 
     Attributes:
         shapes: the shapes, as tuples.
@@ -90,7 +92,7 @@ class Layout:
         offsets: where each leaf starts in the flat vector.
         size: N, the length of the flat vector.
         leaves: the span of each leaf, as slices.
-        blocks: the flat vector cut into spans of at most ``block`` elements.
+        blocks: the flat vector cut into spans that stay in the cache.
         runs: the flat vector cut into large leaves and runs of small ones.
 
     Raises:
@@ -108,9 +110,9 @@ class Layout:
         shapes: Sequence[Sequence[int]],
         names: Sequence[str] | None = None,
         *,
-        block: int = BLOCK,
+        block: int | None = None,
     ) -> None:
-        if block < 1:
+        if block is not None and block < 1:
             raise ArgumentError(f"block is {block}; give at least 1 element per block")
         self.shapes = tuple(tuple(int(length) for length in shape) for shape in shapes)
         self.names = _names(names, len(self.shapes))
@@ -120,6 +122,7 @@ class Layout:
         self.size: int = ends[-1]
         self.offsets: tuple[int, ...] = (0, *ends[:-1])
         self.leaves = tuple(slice(*span) for span in zip(self.offsets, ends, strict=True))
+        block = block or (self.size if self.size <= WHOLE else BLOCK)
         self.blocks = tuple(self._block(span) for span in chunks(self.size, block))
         self.runs = tuple(self._runs())
 

@@ -31,7 +31,8 @@ def _linearized_move(
     length, floor = _corrected(beta1, beta2, epsilon, step)
     deviation = root(second)
     below = deviation + floor
-    ans = first * (rate * length) / below
+    ans = first * (rate * length)
+    ans /= below
 
     def pull(bar: Any) -> tuple[Any, Any, Any]:
         part = bar / below

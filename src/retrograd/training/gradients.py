@@ -42,6 +42,7 @@ class Gradients:
 
     Attributes:
         comparing: whether bits are compared, where they are noted.
+        dtype: that of flat vectors: the one of all leaves, or float64.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Gradients:
         self.hyper_leaves = [_locked(backend.value_of(leaf)) for leaf in hyper_leaves]
         self.hyper = backend.unflatten(hyper_structure, self.hyper_leaves)
         self.packing = backend.packing(layout.shapes, dtypes)
+        self.dtype = dtypes[0] if len(set(dtypes)) == 1 else np.dtype(float)
         self.watched = watched
         self.comparing = True
         self._marks = array("Q", bytes(8 * steps if watched else 0))
@@ -88,16 +90,16 @@ class Gradients:
             )
         return self.packing.pack(leaves)
 
-    def value_and_gradient(self, w: Any, t: int) -> tuple[float, Floats]:
+    def value_and_gradient(self, w: Any, t: int) -> tuple[float, Flat]:
         """The loss at step t and its gradient, (N,), noted or compared with what was noted."""
         value, gradient = self._evaluate(w, t)
         return value, self._watched(t, gradient)
 
-    def elsewhere(self, w: Any, t: int) -> Floats:
+    def elsewhere(self, w: Any, t: int) -> Flat:
         """The gradient of step t at other weights than the run had then, (N,)."""
-        return _wide(self._evaluate(w, t)[1])
+        return self._evaluate(w, t)[1]
 
-    def linearized(self, w: Any, t: int, active: Sequence[int]) -> tuple[Floats, Push]:
+    def linearized(self, w: Any, t: int, active: Sequence[int]) -> tuple[Flat, Push]:
         """The gradient at step t, and its derivative as a function of a direction.
 
         Args:
@@ -123,7 +125,7 @@ class Gradients:
 
     def along(
         self, w: Any, t: int, active: Sequence[int], direction: Floats
-    ) -> tuple[Floats, tuple[Flat, list[Any]]]:
+    ) -> tuple[Flat, tuple[Flat, list[Any]]]:
         """Both results of `linearized`, for a direction that is known before the gradient is."""
         with _named(t):
             gradient, along, mixed = self.backend.gradient_along(
@@ -132,7 +134,7 @@ class Gradients:
         flat = self._watched(t, self.flat(gradient))
         return flat, self._plain(along, mixed)
 
-    def preflight(self, w: Any, gradient: Floats, traced: Sequence[int]) -> Floats:
+    def preflight(self, w: Any, gradient: Flat, traced: Sequence[int]) -> Flat:
         """Evaluate the first gradient as the sweep will: an exact way back needs equal bits.
 
         Returns:
@@ -145,10 +147,10 @@ class Gradients:
         leaves = self.backend.flatten(again)[0]
         self._refuse_traced(leaves)
         flat = self.flat(leaves)
-        if _same_bits(gradient, _wide(flat)) or self._aligned(w, flat):
-            return _wide(flat)
-        repeats = _same_bits(gradient, _wide(self._evaluate(w, 0)[1]))
-        where = differing(gradient, _wide(flat), self.layout)
+        if _same_bits(gradient, flat) or self._aligned(w, flat):
+            return flat
+        repeats = _same_bits(gradient, self._evaluate(w, 0)[1])
+        where = differing(_wide(gradient), _wide(flat), self.layout)
         raise ReversalError(
             f"the gradient at step 0 has other bits when the sweep evaluates it ({where}), so the "
             "run cannot be gone back over: " + (_LAYOUT if repeats else self._stochastic())
@@ -204,11 +206,11 @@ class Gradients:
             )
         return value, self.flat(gradient)
 
-    def _watched(self, t: int, gradient: Flat) -> Floats:
-        """The gradient at step t, its bits noted or compared with those noted, in float64."""
+    def _watched(self, t: int, gradient: Flat) -> Flat:
+        """The gradient at step t, its bits noted or compared with those noted."""
         if self.watched:
             self._watch(t, gradient)
-        return _wide(gradient)
+        return gradient
 
     def _watch(self, t: int, gradient: Flat) -> None:
         mark = checksum(gradient)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from retrograd.adjoints import Snapshot, bytes_of
 from retrograd.errors import LatticeOverflowError, NonFiniteError, ReversalError
 from retrograd.training.factors import factors_of
+from retrograd.training.gradients import Push
 from retrograd.training.state import State
 from retrograd.training.step import Step
 from retrograd.training.tape_size import tape_nbytes_after
@@ -51,7 +52,7 @@ class LatticeTraining(Training):
         push: Any = None
         pushed: Any = None
 
-        def ask(direction: Floats | None) -> Floats:
+        def ask(direction: Floats | None) -> NDArray[Any]:
             nonlocal push, pushed
             if direction is None:
                 gradient, push = self.gradients.linearized(self._weights(), t, results.active)
@@ -61,7 +62,6 @@ class LatticeTraining(Training):
                 )
             return gradient
 
-        results.bars["gradient"].fill(0.0)
         try:
             self._step(t).backward(
                 results.bars, ask, results.names, lambda name, bar: results.note(name, t, bar)
@@ -70,14 +70,13 @@ class LatticeTraining(Training):
             # The forward run had no such trouble, so this is not its state.
             raise ReversalError(str(error)) from error
         if push is not None:
-            pushed = push(results.bars["gradient"])
+            pushed = self._pushed(push)
         if pushed is not None:
             self.carry(*pushed)
 
     def pull(self, t: int) -> None:
         results, recording = self.results, self.recording
         gradient, push = self.gradients.linearized(self._weights(), t, results.active)
-        results.bars["gradient"].fill(0.0)
         self.recording = True
         try:
             self._step(t).pull(
@@ -89,7 +88,14 @@ class LatticeTraining(Training):
             )
         finally:
             self.recording = recording
-        self.carry(*push(results.bars["gradient"]))
+        self.carry(*self._pushed(push))
+
+    def _pushed(self, push: Push) -> tuple[NDArray[Any], list[Any]]:
+        """What comes through the gradient from its adjoint, which is zero again then."""
+        bar = self.results.bars["gradient"]
+        found = push(bar)
+        bar.fill(0.0)
+        return found
 
     def snapshot(self) -> Snapshot:
         return self.state.snapshot()
@@ -151,7 +157,7 @@ class LatticeTraining(Training):
         return self.differences(digits, kept, what="the digits of slot")
 
     def _weights(self) -> Any:
-        return self.gradients.tree(self.state.value("weights"))
+        return self.gradients.tree(self.state.value_in("weights", self.gradients.dtype))
 
     def _step(self, t: int) -> Step:
         return Step(t, self.program, self.state, self.rows(t))

@@ -38,7 +38,8 @@ class Results:
         backend: the array library, whose arrays the leaves of `hyper` and their adjoints are.
 
     Attributes:
-        bars: (N,) float64 for each slot and for the "gradient", of the step at hand.
+        bars: (N,) float64 for each slot, of the step at hand, and for the "gradient": zero between
+            steps.
         active: the numbers of the wanted leaves of `hyper`.
         names: the wanted hyperparameters of the optimizer.
     """
@@ -115,6 +116,7 @@ class Results:
         """Put what `export` gave in place."""
         for name, bar in self.bars.items():
             bar[...] = arrays[f"slot/{name}"]
+        self.bars["gradient"].fill(0.0)  # files of earlier versions have what is over by then
         for name, table in self.tables.items():
             table[...] = arrays[f"table/{name}"]
         copies = [arrays.get(f"hyper/{i}") for i in range(len(self.active))]

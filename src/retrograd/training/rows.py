@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.lattice import Layout
-from retrograd.lattice.layout import chunks
+from retrograd.lattice.layout import BLOCK, WHOLE, chunks
 
 __all__ = ["Gathered", "Row", "aligned"]
 
@@ -105,7 +105,8 @@ class Gathered:
 
 def _cut(span: slice) -> Iterator[slice]:
     """A span in parts that stay in the cache."""
-    for part in chunks(span.stop - span.start):
+    size = span.stop - span.start
+    for part in chunks(size, BLOCK if size > WHOLE else size):
         yield slice(span.start + part.start, span.start + part.stop)
 
 

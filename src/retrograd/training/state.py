@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from retrograd.lattice import (
     InformationBuffer,
     Layout,
     Losses,
+    Workspace,
     fingerprint,
 )
 from retrograd.optimizers import Optimizer, RaiseTo
@@ -54,6 +56,7 @@ class State:
     ) -> None:
         self.layout = layout
         words = optimizer.slot_words()
+        workspace = Workspace(layout, max(words.values()))
         self.lattices = {
             slot: FixedPoint(radix, words[slot]) for slot, radix in optimizer.slot_radixes().items()
         }
@@ -68,6 +71,7 @@ class State:
                 found.least,
                 found.columns,
                 keep=False,
+                workspace=workspace,
             )
             for slot, found in factors.items()
         }
@@ -77,10 +81,11 @@ class State:
             for slot in dict.fromkeys(raised)
         }
         self._increments = {
-            slot: Increments(integers, self.lattices[slot], layout, slot)
+            slot: Increments(integers, self.lattices[slot], layout, slot, workspace)
             for slot, integers in self.slots.items()
         }
         self._values = {slot: np.empty(layout.size) for slot in self.slots}
+        self._narrow = np.empty(layout.size, np.float32)
         self._fresh: set[str] = set()
         self.scratch = np.empty(layout.size)
         self.direction = np.empty(layout.size)
@@ -113,33 +118,73 @@ class State:
         parts = self.layout.split(self._evaluate(slot, np.empty(self.layout.size)))
         return [part.astype(dtype, copy=False) for part, dtype in zip(parts, dtypes, strict=True)]
 
-    def add(self, slot: str, source: Floats, factor: Floats, step: int, first: int = 0) -> None:
+    def value_in(self, slot: str, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """The numbers of a slot rounded to a dtype, (N,), under the same conditions as `value`."""
+        if dtype != np.float32 or not self._is_narrow(slot):
+            return self.value(slot)
+        # The integers are exact in float64, so rounding them at once to float32 is the same.
+        unit = np.float32(self.lattices[slot].resolution)
+        for block in self.layout.blocks:
+            part = self._narrow[block.span]
+            np.copyto(part, self.slots[slot][block.span], casting="same_kind")
+            np.multiply(part, unit, out=part)
+        return self._narrow
+
+    def _is_narrow(self, slot: str) -> bool:
+        """Whether the numbers are integers below 2**53 times a power of two."""
+        if slot in self.decays or slot in self._fresh or self.lattices[slot].words > 1:
+            return False
+        return self._increments[slot].most(_EXACT) < _EXACT
+
+    def largest(self, slot: str) -> float:
+        """A bound on the magnitudes of `value`; infinite where none is known."""
+        scale = float(np.max(np.abs(self.scale(slot))))
+        # The last factor is for the roundings of the values.
+        return self._increments[slot].largest * scale * (1 + 2.0**-40)
+
+    def add(
+        self,
+        slot: str,
+        source: NDArray[Any],
+        factor: Floats,
+        step: int,
+        first: int = 0,
+        largest: float = math.inf,
+    ) -> None:
         """slot <- slot + Q(factor * source), range and finiteness checked.
 
         Args:
             slot: the slot.
-            source: (n,) float64.
+            source: (n,) floats.
             factor: (1,), (L,) per leaf or (N,) per element.
             step: the step, for messages.
             first: where the source's part of the slot begins.
+            largest: a bound on the magnitudes in the source, where one is known.
         """
-        self._increments[slot].scale = float(np.min(self.scale(slot)))
+        increments = self._increments[slot]
+        increments.scale = float(np.min(self.scale(slot)))
         for part, times, at in self._parts(slot, source, factor, first):
-            self._increments[slot].add(part, times, step=step, first=at)
+            increments.add(part, times, step=step, first=at, largest=largest)
         self._fresh.discard(slot)
 
     def subtract(
-        self, slot: str, source: Floats, factor: Floats, step: int, first: int = 0
+        self,
+        slot: str,
+        source: NDArray[Any],
+        factor: Floats,
+        step: int,
+        first: int = 0,
+        largest: float = math.inf,
     ) -> None:
         """Undo `add`, given the same bits."""
+        increments = self._increments[slot]
         for part, times, at in self._parts(slot, source, factor, first):
-            self._increments[slot].subtract(part, times, step=step, first=at)
+            increments.subtract(part, times, step=step, first=at, largest=largest)
         self._fresh.discard(slot)
 
     def decay(self, slot: str) -> None:
         """slot <- slot * its next factor."""
-        if self.decays[slot].decay(self.slots[slot]):
-            self._increments[slot].forget()
+        self._increments[slot].shrunk(self.decays[slot].decay(self.slots[slot]))
         self._fresh.discard(slot)
 
     def undo_decay(self, slot: str) -> None:
@@ -267,8 +312,8 @@ class State:
         return self.layout.spread(columns, np.empty(self.layout.size))
 
     def _parts(
-        self, slot: str, source: Floats, factor: Floats, first: int
-    ) -> Iterator[tuple[Floats, float | Floats, int]]:
+        self, slot: str, source: NDArray[Any], factor: Floats, first: int
+    ) -> Iterator[tuple[NDArray[Any], float | Floats, int]]:
         """A source cut into parts, with the factor of each in units of the slot's integers."""
         scale, whole = self.scale(slot), len(source) == self.layout.size
         if len(factor) == self.layout.size > len(self.layout):
@@ -284,7 +329,7 @@ class State:
         else:
             yield source, self._sliced(factor, first, source), first
 
-    def _sliced(self, columns: Floats, first: int, source: Floats) -> float | Floats:
+    def _sliced(self, columns: Floats, first: int, source: NDArray[Any]) -> float | Floats:
         spread = self._spread(columns)
         return spread[first : first + len(source)] if isinstance(spread, np.ndarray) else spread
 
@@ -301,3 +346,5 @@ class State:
 
 
 _ONE = np.ones(1)
+# Integers below this are exact in float64.
+_EXACT = 2**53

@@ -6,6 +6,7 @@ addition needs the increment, and so does its derivative.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.backends import NumpyBackend
+from retrograd.lattice.layout import WHOLE
 from retrograd.optimizers import Add, AddScaled, Decay, Program, RaiseTo
 from retrograd.optimizers.program import GIVEN, itself
 from retrograd.training.factors import factor_of
@@ -25,7 +27,7 @@ Floats = NDArray[np.float64]
 
 # What a step in reverse asks of the run: the gradient at the position where the step began, given
 # the direction in which its derivative will be wanted, where that is known already.
-AskGradient = Callable[[Floats | None], Floats]
+AskGradient = Callable[[Floats | None], NDArray[Any]]
 # Takes a hyperparameter's name and a part of its adjoint at this step, (K,).
 Found = Callable[[str, Floats], None]
 
@@ -51,13 +53,16 @@ class Step:
             "xp": NumpyBackend.xp,
             "layout": state.layout,
         }
-        self.gradient: Floats | None = None
+        # As the statements see it, in the dtype that it came in.
+        self.gradient: NDArray[Any] | None = None
         self._pull_transforms: Callable[[Floats], dict[str, Any]] | None = None
         # Whether the direction of the gradient's derivative was known before the gradient was.
         self._directed = False
 
-    def forward(self, gradient: Floats) -> None:
-        """Take the step, given the raw gradient at its start, (N,)."""
+    def forward(self, gradient: NDArray[Any]) -> None:
+        """Take the step, given the raw gradient at its start, (N,) floats."""
+        if self.program.transforms:
+            gradient = _wide(gradient)
         for transform in self.program.transforms:
             gradient = transform(
                 *[gradient if name == "gradient" else self._read(name) for name in transform.reads]
@@ -66,7 +71,7 @@ class Step:
 
     def pull(
         self,
-        gradient: Floats,
+        gradient: NDArray[Any],
         adjoint: Mapping[str, Floats],
         taken: Callable[[], None],
         wanted: set[str],
@@ -75,7 +80,7 @@ class Step:
         """Take the step and go back over it, as `backward` does, with the gradient known.
 
         Args:
-            gradient: the raw gradient at the start of the step, (N,).
+            gradient: the raw gradient at the start of the step, (N,) floats.
             adjoint: as in `backward`.
             taken: called between the two, to look at the state.
             wanted: as in `backward`.
@@ -116,15 +121,16 @@ class Step:
             for name, bar in parts.items():
                 self._deliver(name, bar, adjoint, found)
 
-    def _take(self, gradient: Floats) -> None:
+    def _take(self, gradient: NDArray[Any]) -> None:
         self.gradient = gradient
         for statement in self.program.statements:
             slot = statement.slot
             if isinstance(statement, Decay):
                 self.state.decay(slot)
             elif isinstance(statement, AddScaled):
-                source = self._read(statement.source)
-                self.state.add(slot, source, self._factor(statement).values, self.index)
+                source, largest = self._source(statement.source)
+                factor = self._factor(statement).values
+                self.state.add(slot, source, factor, self.index, largest=largest)
             elif isinstance(statement, Add):
                 for block in self._blocks(statement):
                     rise = self._increment(statement, block)
@@ -132,7 +138,7 @@ class Step:
             else:
                 self.state.raise_to(slot, self._increment(statement, self._whole), self.index)
 
-    def _transform(self, raw: Floats, wanted: set[str]) -> None:
+    def _transform(self, raw: NDArray[Any], wanted: set[str]) -> None:
         """The gradient that the statements see, and the way back from its adjoint."""
         transforms = self.program.transforms
         if not transforms:
@@ -150,6 +156,7 @@ class Step:
                 )
             return known["gradient"]
 
+        raw = _wide(raw)
         arguments = [raw if name == "gradient" else self._read(name) for name in names]
         self.gradient, pullback = NumpyBackend.vjp(transformed, *arguments)
         self._pull_transforms = lambda bar: dict(zip(names, pullback(bar), strict=True))
@@ -181,8 +188,8 @@ class Step:
     ) -> None:
         """Subtract coefficient * source again; both get their cotangents."""
         bar, factor = bars[statement.slot], self._factor(statement)
-        source = self._read(statement.source)
-        self.state.subtract(statement.slot, source, factor.values, self.index)
+        source, largest = self._source(statement.source)
+        self.state.subtract(statement.slot, source, factor.values, self.index, largest=largest)
         if wanted.intersection(statement.reads):
             self._found_factor(statement, factor.dot(bar, source), wanted, found)
         if statement.source != "gradient" or not self._directed:
@@ -293,8 +300,20 @@ class Step:
     def _factor(self, statement: Decay | AddScaled) -> Row:
         return factor_of(statement, self.rows, self.index, self.state.layout)
 
+    def _source(self, name: str) -> tuple[NDArray[Any], float]:
+        """What multiples are taken of, and a bound on its magnitudes."""
+        if name != "gradient":
+            return self.state.value(name), self.state.largest(name)
+        assert self.gradient is not None
+        if self._whole.stop > _SMALL:
+            # Cheaper where the products are in the cache, stretch by stretch.
+            return self.gradient, math.inf
+        return self.gradient, max(float(self.gradient.max()), -float(self.gradient.min()))
+
     def _read(self, name: str) -> Any:
         if name == "gradient":
+            assert self.gradient is not None
+            self.gradient = _wide(self.gradient)
             return self.gradient
         if name in self.given:
             return self.given[name]
@@ -305,12 +324,16 @@ class Step:
 
 _ONE = np.ones(1)
 # Slots of up to this many elements are not cut into blocks: the calls would cost more.
-_SMALL = 65536
+_SMALL = WHOLE
 
 
 def _share(rise: Floats, before: Floats) -> Floats:
     """The part of a maximum's adjoint that goes to the increment: 1 where it won, 1/2 at a tie."""
     return np.where(rise > before, 1.0, np.where(rise == before, 0.5, 0.0))
+
+
+def _wide(flat: NDArray[Any]) -> Floats:
+    return flat.astype(float, copy=False)
 
 
 def _unasked(direction: Floats | None) -> Floats:

@@ -140,7 +140,7 @@ class Training(Trajectory):
             for name, values in self.tables.items()
         }
 
-    def gradient_at(self, w: Any, t: int) -> Floats:
+    def gradient_at(self, w: Any, t: int) -> NDArray[Any]:
         """The gradient of a forward step; at the first one, the preflight."""
         value, gradient = self.gradients.value_and_gradient(w, t)
         if self.values is not None and len(self.values) == t:
@@ -171,7 +171,7 @@ class Training(Trajectory):
             if checksum(slots[name]) != checksum(right[name])
         )
 
-    def blame(self, gradient: Floats, t: int) -> NonFiniteError | None:
+    def blame(self, gradient: NDArray[Any], t: int) -> NonFiniteError | None:
         """A clearer error than the lattice's where the gradient itself is not finite."""
         if np.isfinite(gradient).all():
             return None
