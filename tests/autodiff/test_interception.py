@@ -277,3 +277,9 @@ def test_a_value_handed_to_another_thread_raises() -> None:
 
     rg.grad(f)(X)
     assert "another thread" in str(caught[0])
+
+
+def test_jax_is_told_why_it_gets_no_array():
+    jnp = pytest.importorskip("jax.numpy")
+    with pytest.raises(InterceptionError, match=r"Give JAX arrays from the start"):
+        rg.grad(lambda x: jnp.asarray(x).sum())(X)

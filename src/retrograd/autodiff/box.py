@@ -193,6 +193,14 @@ class Box(Face):
             return _shared(self, dtype, copy)
         raise intercepted(*culprits.of_an_array())
 
+    @property
+    def __jax_array__(self) -> Any:
+        raise InterceptionError(
+            "a function of JAX was given a value whose derivative NumPy's engine traces, which it "
+            "cannot see. Give JAX arrays from the start (jax.numpy.asarray), or write the function "
+            "with numpy"
+        )
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return call_ufunc(ufunc, method, inputs, kwargs)
 

@@ -8,7 +8,9 @@ argument, there is `retrograd.extend`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from retrograd.autodiff import records, tree
@@ -23,6 +25,36 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Function = Callable[..., Any]
+
+
+class _Calls(threading.local):
+    count = 0
+
+
+_CALLS = _Calls()
+
+
+class Seen:
+    """Whether something was seen."""
+
+    __slots__ = ("any",)
+
+    def __init__(self) -> None:
+        self.any = False
+
+
+@contextmanager
+def looking_for_rules() -> Iterator[Seen]:
+    """Tells at its end whether functions with rules of the user's were called within it.
+
+    Such rules need not be the derivative of their function, as those that clip or reverse a
+    gradient on its way. The Hessian by such rules is not symmetric.
+    """
+    before, seen = _CALLS.count, Seen()
+    try:
+        yield seen
+    finally:
+        seen.any = _CALLS.count > before
 
 
 def custom_vjp(f: Function, rule: Function) -> Function:
@@ -117,6 +149,7 @@ class _Custom(Opaque):
         self, name: str, f: Function, rule: Function | Closure, args: tuple[Any, ...]
     ) -> None:
         super().__init__(name, args)
+        _CALLS.count += 1
         self.f = f
         self.rule = rule if isinstance(rule, Closure) else Closure(rule)
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrograd.autodiff import jvp, linearize, tree, value_and_grad, value_of, vjp
+from retrograd.autodiff import grad, jvp, linearize, tree, value_and_grad, value_of, vjp
 from retrograd.autodiff.box import Box
+from retrograd.autodiff.custom import looking_for_rules
 from retrograd.autodiff.primitive import Everywhere, Primitive, elementwise
 from retrograd.autodiff.rules.joining import array
 from retrograd.autodiff.trace import Traced
@@ -141,6 +142,9 @@ class NumpyBackend:
     ) -> tuple[Any, Any, list[Any]]:
         """The gradient at `w`, and its derivative in a direction: forward over reverse mode.
 
+        A loss with derivatives by rules of the user's is differentiated in reverse twice: its
+        Hessian need not be symmetric.
+
         Args:
             loss: the loss.
             w: the weights.
@@ -154,8 +158,11 @@ class NumpyBackend:
             mixed second derivative's product with it. The gradient has the bits of
             `value_and_gradient`: the same operations on the same arrays in the same order.
         """
-        gradients = _gradients(loss, active, rebuild, step)
-        result, pushed = jvp(gradients, (w,), (direction,))
+        with looking_for_rules() as rules:
+            result, pushed = jvp(_gradients(loss, active, rebuild, step), (w,), (direction,))
+        if rules.any:
+            gradient, along = _pulled_back(loss, w, active, rebuild, step)
+            return gradient, *along(direction)
         return result[0], pushed[0], pushed[1] if active else []
 
     @staticmethod
@@ -171,7 +178,10 @@ class NumpyBackend:
         Returns:
             `(gradient, along)`, where `along(direction)` gives the other two results.
         """
-        result, push = linearize(_gradients(loss, active, rebuild, step), w)
+        with looking_for_rules() as rules:
+            result, push = linearize(_gradients(loss, active, rebuild, step), w)
+        if rules.any:
+            return _pulled_back(loss, w, active, rebuild, step)
 
         def along(direction: Any) -> tuple[Any, list[Any]]:
             pushed = push(direction)
@@ -278,6 +288,30 @@ def _gradients(
 
     both = value_and_grad(active_loss, (0, 1) if active else (0,))
     return lambda w: both(w, list(active))[1]
+
+
+def _pulled_back(
+    loss: Callable[..., Any],
+    w: Any,
+    active: Sequence[Any],
+    rebuild: Callable[[Sequence[Any]], Any],
+    step: int,
+) -> tuple[Any, Callable[[Any], tuple[Any, list[Any]]]]:
+    """`linearized_gradient` in reverse over reverse mode."""
+
+    def gradient_of(w: Any, active: Sequence[Any]) -> Any:
+        return grad(lambda w: loss(w, rebuild(active), step))(w)
+
+    if not active:
+        gradient, pull = vjp(lambda w: gradient_of(w, ()), w)
+        return gradient, lambda direction: (pull(direction)[0], [])
+    gradient, pull = vjp(gradient_of, w, list(active))
+
+    def along(direction: Any) -> tuple[Any, list[Any]]:
+        by_weights, by_active = pull(direction)
+        return by_weights, by_active
+
+    return gradient, along
 
 
 def _float(x: Any) -> Any:
