@@ -90,11 +90,12 @@ def compiled_pair(network: Network) -> dict[str, Callable[..., Any]]:
     loss = compiled(lambda w, hyper, step: network.loss(w, step))
 
     def gradient(network: Network, step: int) -> Any:
-        return loss.gradient(network.weights, None, step)[0]
+        return loss.gradient(network.weights, None, step, [])[0]
 
     def both(network: Network, step: int) -> Any:
-        loss.along(network.weights, None, [], step, network.direction)
-        return gradient(network, step)
+        found, _, begun = loss.gradient(network.weights, None, step, [])
+        torch.autograd.grad(found, begun, network.direction)
+        return found
 
     return {"torch.compile: gradient": gradient, "torch.compile: both": both}
 

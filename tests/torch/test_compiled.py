@@ -59,6 +59,30 @@ def test_closures_are_seen() -> None:
         rg.train(quick, torch.ones(2, requires_grad=True), None, rg.Momentum(0.1), steps=2)
 
 
+def test_closures_are_seen_at_any_step() -> None:
+    outside = torch.tensor(2.0, requires_grad=True)
+    quick = compiled(lambda w, h, t: (w**2).sum() * (outside if t == 2 else 1.0), **PLAIN)
+    with pytest.raises(DifferentiationError, match="by closure"):
+        rg.train(quick, torch.ones(2, requires_grad=True), None, rg.Momentum(0.1), steps=4)
+
+
+def test_hyper_that_is_wanted_and_hyper_that_is_not() -> None:
+    """What is traced is followed in both passes; a part of it may be wanted."""
+
+    def loss(w: Any, h: Any, t: int) -> Any:
+        return ((w - h["goal"]) ** 2 * h["weights"] * h["scale"]).sum() + w[t % 2] * t
+
+    found: list[list[Any]] = []
+    for quick in (loss, compiled(loss, **PLAIN)):
+        goal = torch.tensor([0.3, -0.2], dtype=torch.float64, requires_grad=True)
+        weights = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
+        hyper = {"goal": goal, "weights": weights, "scale": torch.tensor(0.5).double()}
+        w = rg.train(quick, torch.zeros(2).double(), hyper, rg.Momentum(0.1), steps=5)
+        found.append([w.detach(), *torch.autograd.grad(w.sum(), [weights])])
+    for a, b in zip(*found, strict=True):
+        assert a.tolist() == pytest.approx(b.tolist(), rel=1e-12)
+
+
 class Pair(NamedTuple):
     a: Any
     b: Any

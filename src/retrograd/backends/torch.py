@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from retrograd.backends.torch_function import (
     refuse_transforms,
     unwrapped,
 )
+from retrograd.backends.torch_packing import DTYPES, Packing
 from retrograd.errors import ArgumentError, DifferentiationError
 
 __all__ = ["TorchBackend", "backend_for", "host_array"]
@@ -35,16 +35,21 @@ __all__ = ["TorchBackend", "backend_for", "host_array"]
 Loss = Callable[[Any, Any, int], Any]
 Rebuild = Callable[[Sequence[Any]], Any]
 
-_DTYPES = {
-    torch.float64: np.dtype(np.float64),
-    torch.float32: np.dtype(np.float32),
-    torch.float16: np.dtype(np.float16),
-}
-
 
 def backend_for(leaves: Iterable[Any]) -> TorchBackend:
     """The backend for leaves, of which the first tensor tells the device."""
     tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+    if any(x.is_meta for x in tensors):
+        raise ArgumentError(
+            "the weights, hyper or the hyperparameters of the optimizer hold tensors on the meta "
+            "device, which have no numbers; make them on the device of the run, a module's by "
+            "module.to_empty(device=...) and its initialisation"
+        )
+    if any(x.is_nested for x in tensors):
+        raise ArgumentError(
+            "the weights, hyper or the hyperparameters of the optimizer hold a nested tensor; give "
+            "a list of its parts, x.unbind()"
+        )
     refuse_transforms(tensors)
     return TorchBackend(tensors[0].device)
 
@@ -88,11 +93,14 @@ class TorchBackend:
     def __init__(self, device: Any = "cpu") -> None:
         self.device = torch.device(device)
         self.environment = Environment(self.device)
-        # Whether what a loss uses by closure is looked for: until it has been evaluated once, and
-        # not where the caller wants no derivatives.
+        # Whether what a loss uses by closure is looked for: not where the caller wants no
+        # derivatives. And the kinds of operations that have been seen.
         self._looking = torch.is_grad_enabled()
+        self._seen: set[type] = set()
         # Whether a plain gradient is evaluated with a graph, as the sweep evaluates it.
         self._aligned = False
+        # The leaves of `hyper` that compiled gradients are differentiated for, when that is known.
+        self._followed: list[Tensor] | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -149,7 +157,7 @@ class TorchBackend:
     def dtype_of(x: Any) -> np.dtype[Any] | None:
         """NumPy's dtype of an array or Python float; None if there is none."""
         if isinstance(x, Tensor):
-            return _DTYPES.get(x.dtype)
+            return DTYPES.get(x.dtype)
         return getattr(x, "dtype", np.dtype(float) if isinstance(x, float) else None)
 
     to_host = staticmethod(host_array)
@@ -163,9 +171,9 @@ class TorchBackend:
 
     def packing(
         self, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[np.dtype[Any]]
-    ) -> _Packing:
+    ) -> Packing:
         """How leaves of these shapes and dtypes lie in one flat vector."""
-        return _Packing(shapes, dtypes, self.device)
+        return Packing(shapes, dtypes, self.device)
 
     @staticmethod
     def zeros_like(x: Tensor) -> Tensor:
@@ -207,10 +215,9 @@ class TorchBackend:
     def value_and_gradient(self, loss: Loss, w: Any, hyper: Any, step: int) -> tuple[Any, Any]:
         """The loss and its gradient with respect to `w`."""
         if isinstance(loss, CompiledLoss):
-            self._look_at(loss, w, hyper, step)
-            with _explained():
-                found, value = loss.gradient(w, hyper, step)
-            return value, self.unflatten(self.flatten(w)[1], found)
+            found, value, _ = self._compiled(loss, w, hyper, step)
+            plain = [g.detach() for g in found]
+            return value.detach(), tree.unflatten(tree.flatten(w)[1], plain)
         leaves, structure, value = self._evaluated(loss, w, hyper, step, ())
         with _explained():
             gradient = _gradient(value, leaves, create_graph=self._aligned)
@@ -275,20 +282,39 @@ class TorchBackend:
     def _compiled_twice(
         self, loss: CompiledLoss, w: Any, active: Sequence[Any], hyper: Any, step: int
     ) -> tuple[Any, Callable[[Any], tuple[Any, list[Any]]]]:
-        _, gradient = self.value_and_gradient(loss, w, hyper, step)
+        first = self._followed is None
+        self._followed = list(active) if self._followed is None else self._followed
+        evaluated: Any = self._compiled(loss, w, hyper, step)
+        if first:
+            self._aligned = False  # plain gradients are evaluated by another program from here on
+        gradient = [g.detach() for g in evaluated[0]]
+        structure = tree.flatten(w)[1]
+        places = [next(i for i, x in enumerate(self._followed) if x is y) for y in active]
 
         def along(direction: Any) -> tuple[Any, list[Any]]:
-            bars, structure = tree.flatten(direction)
+            nonlocal evaluated
+            # A compiled program for the derivative uses up what it starts from.
+            found, _, begun = evaluated or self._compiled(loss, w, hyper, step)
+            evaluated = None
+            count = len(found)
             with _explained():
-                found = loss.along(w, hyper, active, step, bars)
-            return tree.unflatten(structure, found[: len(bars)]), found[len(bars) :]
+                inputs = [*begun[:count], *[begun[count + i] for i in places]]
+                bars = _pulled(found, tree.leaves(direction), inputs, keep=False)
+            return tree.unflatten(structure, bars[:count]), bars[count:]
 
-        return gradient, along
+        return tree.unflatten(structure, gradient), along
 
-    def _look_at(self, loss: CompiledLoss, w: Any, hyper: Any, step: int) -> None:
-        """Look for what is used by closure in the plain loss: in a compiled one it is not seen."""
-        if self._looking:
+    def _compiled(
+        self, loss: CompiledLoss, w: Any, hyper: Any, step: int
+    ) -> tuple[list[Tensor], Tensor, list[Tensor]]:
+        """As `CompiledLoss.gradient`, by the program that the sweep uses as soon as it is known."""
+        if self._looking and not self._seen:
+            # A compiled loss shows less of itself: look at the plain one first.
             self._evaluated(loss.loss, w, hyper, step, ())
+        with torch.enable_grad(), _explained():
+            gradient, value, begun = loss.gradient(w, hyper, step, self._followed or [])
+        self._look([*gradient, value], begun)
+        return gradient, value, begun
 
     def _evaluated(
         self, loss: Loss, w: Any, hyper: Any, step: int, given: Sequence[Tensor]
@@ -296,29 +322,42 @@ class TorchBackend:
         """The weights' leaves as leaves of a graph, their structure, and the loss of them."""
         leaves, structure = tree.flatten(w)
         leaves = [_leaf(x) for x in leaves]
+        if torch.is_inference_mode_enabled():
+            raise ArgumentError(
+                "train: it was called in torch.inference_mode(), in which PyTorch takes no "
+                "gradients; call it outside, or in torch.no_grad() where none is wanted of the run"
+            )
+        versions = [x._version for x in leaves]
         with torch.enable_grad(), _explained():
             value = loss(tree.unflatten(structure, leaves), hyper, step)
+        if versions != [x._version for x in leaves]:
+            raise ArgumentError(_WRITTEN)
         _check_loss(value)
         self._look([value], [*leaves, *given])
         return leaves, structure, value
 
     def _look(self, found: Sequence[Any], given: Sequence[Tensor]) -> None:
-        """Refuse what would make a derivative wrong without an error, the first time."""
+        """Refuse what would make a derivative wrong without an error: a loss may differ by step."""
         if not self._looking:
             return
-        self._looking = False
         known = {id(x) for x in given}
         for node in _nodes(found):
+            kind = type(node)
+            if kind in self._seen:
+                continue
+            if kind.__name__ == "AccumulateGrad":
+                if id(node.variable) in known:
+                    continue
+                raise DifferentiationError(
+                    f"it uses a tensor of shape {tuple(node.variable.shape)} that requires a "
+                    "gradient and that it was not handed (by closure, such as a module's own "
+                    "parameters), so its derivative would be lost; hand it over as weights or "
+                    "hyper (retrograd.torch.functional(module) calls a module with weights), or "
+                    "detach it"
+                )
+            self._seen.add(kind)
             if node.name() in _ASKING:
                 self.align()
-            variable = getattr(node, "variable", None)
-            if isinstance(variable, Tensor) and id(variable) not in known:
-                raise DifferentiationError(
-                    f"it uses a tensor of shape {tuple(variable.shape)} that requires a gradient "
-                    "and that it was not handed (by closure, such as a module's own parameters), "
-                    "so its derivative would be lost; hand it over as weights or hyper "
-                    "(retrograd.torch.functional(module) calls a module with weights), or detach it"
-                )
             function: Any = getattr(node, "_forward_cls", None)
             if getattr(getattr(function, "backward", None), "__code__", None) is _ONCE:
                 raise DifferentiationError(
@@ -326,39 +365,6 @@ class TorchBackend:
                     "through training needs the second derivative; write its backward in "
                     "operations of PyTorch, and leave the mark out"
                 )
-
-
-class _Packing:
-    """Between one flat NumPy vector and tensors: one conversion and one copy for all of them.
-
-    The memory is PyTorch's, so that it is aligned alike each time; bits can depend on that.
-    """
-
-    def __init__(
-        self,
-        shapes: Sequence[tuple[int, ...]],
-        dtypes: Sequence[np.dtype[Any]],
-        device: torch.device,
-    ) -> None:
-        self.shapes = shapes
-        self.sizes = list(map(prod, shapes))
-        self.device = device
-        kinds = {numpy: kind for kind, numpy in _DTYPES.items()}
-        self.kinds = [kinds[dtype] for dtype in dtypes]
-        self.kind = self.kinds[0] if len(set(self.kinds)) == 1 else torch.float64
-        self.mixed = len(set(self.kinds)) > 1
-
-    def unpack(self, flat: NDArray[Any]) -> list[Tensor]:
-        given = torch.from_numpy(flat)
-        parts = given.to(self.device, self.kind, copy=True).split(self.sizes)
-        leaves = [part.view(shape) for part, shape in zip(parts, self.shapes, strict=True)]
-        if not self.mixed:
-            return leaves
-        return [x.to(kind) for x, kind in zip(leaves, self.kinds, strict=True)]
-
-    def pack(self, leaves: Sequence[Tensor]) -> NDArray[Any]:
-        flat = torch.cat([x.detach().reshape(-1) for x in leaves])
-        return flat.to("cpu", self.kind).numpy()
 
 
 class _Saved:
@@ -387,10 +393,9 @@ def _leaf(x: Any) -> Tensor:
     return x.detach().requires_grad_()
 
 
-def _gradient(value: Tensor, leaves: Sequence[Tensor], *, create_graph: bool) -> Sequence[Tensor]:
-    return torch.autograd.grad(
-        value, leaves, create_graph=create_graph, allow_unused=True, materialize_grads=True
-    )
+def _gradient(value: Tensor, leaves: Sequence[Tensor], *, create_graph: bool) -> list[Tensor]:
+    found = torch.autograd.grad(value, leaves, create_graph=create_graph, allow_unused=True)
+    return _materialized(found, leaves)
 
 
 def _pulled(
@@ -404,13 +409,12 @@ def _pulled(
     ]
     if not smooth:
         return [torch.zeros_like(x) for x in inputs]
-    found = torch.autograd.grad(
-        [x for x, _ in smooth],
-        inputs,
-        [bar for _, bar in smooth],
-        retain_graph=keep,
-        allow_unused=True,
-    )
+    given = [x for x, _ in smooth], [bar for _, bar in smooth]
+    found = torch.autograd.grad(given[0], inputs, given[1], retain_graph=keep, allow_unused=True)
+    return _materialized(found, inputs)
+
+
+def _materialized(found: Sequence[Tensor | None], inputs: Sequence[Tensor]) -> list[Tensor]:
     return [
         torch.zeros_like(x) if bar is None else bar for x, bar in zip(inputs, found, strict=True)
     ]
@@ -433,20 +437,20 @@ def _check_loss(value: Any) -> None:
     raise ArgumentError(f"loss: it returned {shown}; return one real number, a tensor of shape ()")
 
 
-def _nodes(found: Sequence[Any]) -> Iterator[Any]:
+def _nodes(found: Sequence[Any]) -> list[Any]:
     """The nodes of the graphs of results."""
-    edges = [
+    nodes: list[Any] = [
         torch.autograd.graph.get_gradient_edge(x).node
         for x in found
         if isinstance(x, Tensor) and x.requires_grad
     ]
-    seen = set(edges)
-    while edges:
-        node = edges.pop()
-        yield node
-        fresh = {parent for parent, _ in node.next_functions if parent is not None} - seen
-        seen |= fresh
-        edges.extend(fresh)
+    seen = set(nodes)
+    for node in nodes:  # which grow meanwhile
+        for parent, _ in node.next_functions:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                nodes.append(parent)
+    return nodes
 
 
 # Operations whose derivative is another formula where a second one may follow (those that say
@@ -466,11 +470,15 @@ _ONCE = torch.autograd.function.once_differentiable(lambda ctx: None).__code__
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Errors of PyTorch about missing second derivatives, with a cure."""
+    """Errors of PyTorch about missing second derivatives and writing in place, with a cure."""
     try:
         yield
     except RuntimeError as error:
         text = str(error)
+        if text.startswith("a leaf Variable that requires grad is being used in an in-place"):
+            raise ArgumentError(_WRITTEN) from error
+        if text.startswith("Can't call numpy() on Tensor that requires grad"):
+            raise ArgumentError(_IN_NUMPY) from error
         if not any(sign in text for sign in _NOT_TWICE):
             raise
         raise DifferentiationError(
@@ -483,6 +491,15 @@ def _explained() -> Iterator[None]:
         ) from error
 
 
+_WRITTEN = (
+    "loss: it writes in place to the weights or to hyper, which are what the run takes derivatives "
+    "with respect to; write to a copy (w = w.clone()), or compute anew (w.clamp(-1, 1))"
+)
+_IN_NUMPY = (
+    "loss: it hands a tensor to NumPy, or takes one together with a NumPy array, in which its "
+    "derivative would be lost; use PyTorch's functions, and make tensors of NumPy arrays "
+    "(torch.as_tensor)"
+)
 _NOT_TWICE = (
     "differentiate twice",
     "does not currently support double backward",

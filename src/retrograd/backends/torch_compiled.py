@@ -1,8 +1,9 @@
 """A loss whose gradient, and the gradient's derivative, run through torch.compile.
 
-What torch.compile makes of a loss cannot be differentiated twice. So the derivatives are taken
-first, by torch.func, and compiled then: the gradient as one program, its derivative as another.
-Both passes of a run use the same program for the gradient, so its bits are the same.
+What torch.compile makes of a loss cannot be differentiated twice. So the gradient is taken first,
+by torch.func, and what computes it is compiled then, and can be differentiated once: the program of
+its derivative starts from what that of the gradient has left. Both passes of a run use the same
+program for the gradient, so its bits are the same.
 """
 
 from __future__ import annotations
@@ -34,61 +35,55 @@ class CompiledLoss:
     def __init__(self, loss: Callable[..., Any], options: dict[str, Any]) -> None:
         self.loss = loss
         self.options = options
-        self._programs: dict[Any, tuple[Callable[..., Any], Callable[..., Any]]] = {}
+        self._programs: dict[Any, Callable[..., Any]] = {}
         update_wrapper(self, loss)
 
     def __call__(self, w: Any, hyper: Any, step: int) -> Any:
         """The loss, not compiled."""
         return self.loss(w, hyper, step)
 
-    def gradient(self, w: Any, hyper: Any, step: int) -> tuple[list[Tensor], Tensor]:
-        """The leaves of the gradient with respect to the weights, and the loss."""
-        (gradient, _), leaves, rest = self._at(w, hyper)
-        return gradient(leaves, rest, step)
+    def gradient(
+        self, w: Any, hyper: Any, step: int, followed: Sequence[Tensor]
+    ) -> tuple[list[Tensor], Tensor, list[Tensor]]:
+        """The gradient with respect to the weights, with a graph.
 
-    def along(
-        self, w: Any, hyper: Any, active: Sequence[Tensor], step: int, direction: Sequence[Tensor]
-    ) -> list[Tensor]:
-        """The derivative of <gradient, direction> with respect to weights and active leaves."""
-        (_, derivative), leaves, rest = self._at(w, hyper)
-        places = [next(i for i, x in enumerate(rest) if x is given) for given in active]
-        return derivative(leaves, list(active), rest, tuple(places), step, list(direction))
+        Args:
+            w: the weights.
+            hyper: the hyperparameters.
+            step: the step.
+            followed: the leaves of `hyper` that the gradient may be differentiated for. The program
+                depends on which they are, and so may its bits.
 
-    def _at(self, w: Any, hyper: Any) -> tuple[Any, list[Any], list[Any]]:
-        """The programs for containers of these forms, and their leaves."""
+        Returns:
+            The leaves of the gradient, the loss, and where the graph begins: the leaves of the
+            weights, and those of `followed`.
+        """
         leaves: list[Any] = []
         rest: list[Any] = []
         forms = _taken(w, leaves), _taken(hyper, rest)
         if forms not in self._programs:
             self._programs[forms] = self._compiled(*forms)
-        return self._programs[forms], leaves, rest
+        begun = {id(x): x.detach().requires_grad_() for x in [*leaves, *followed]}
+        leaves, rest = ([begun.get(id(x), x) for x in part] for part in (leaves, rest))
+        gradient, value = self._programs[forms](leaves, rest, step + _SPECIAL)
+        return gradient, value, [*leaves, *[begun[id(x)] for x in followed]]
 
-    def _compiled(self, w_form: Form, hyper_form: Form) -> Any:
+    def _compiled(self, w_form: Form, hyper_form: Form) -> Callable[..., Any]:
         loss = self.loss
 
-        def value(leaves: Any, rest: Any, step: int) -> Any:
-            return loss(_given(w_form, leaves, [0]), _given(hyper_form, rest, [0]), step)
+        def gradient(leaves: Any, rest: Any, shifted: int) -> Any:
+            def value(leaves: Any) -> Any:
+                hyper = _given(hyper_form, rest, [0])
+                return loss(_given(w_form, leaves, [0]), hyper, shifted - _SPECIAL)
 
-        def gradient(leaves: Any, rest: Any, step: int) -> Any:
-            found: Any = torch.func.grad_and_value(value)(leaves, rest, step)
+            found: Any = torch.func.grad_and_value(value)(leaves)
             return found
 
-        def derivative(
-            leaves: Any, active: Any, rest: Any, places: Any, step: int, direction: Any
-        ) -> Any:
-            def of(leaves: Any, active: Any) -> Any:
-                every = list(rest)
-                for i, x in zip(places, active, strict=True):
-                    every[i] = x
-                return torch.func.grad(value)(leaves, every, step)
+        return torch.compile(_of_its_own(gradient), **{"fullgraph": True, **self.options})
 
-            linearized: Any = torch.func.vjp(of, leaves, active)
-            along, mixed = linearized[1](direction)
-            return [*along, *mixed]
 
-        options = {"fullgraph": True, **self.options}
-        gradient, derivative = _of_its_own(gradient), _of_its_own(derivative)
-        return torch.compile(gradient, **options), torch.compile(derivative, **options)
+# torch.compile makes programs of their own for the whole numbers 0 and 1, and then one for all.
+_SPECIAL = 2
 
 
 def _of_its_own(function: Any) -> Any:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from retrograd.backends.torch_closures import Watch
 from retrograd.backends.torch_environment import Environment
 from retrograd.errors import DifferentiationError
 
@@ -40,6 +41,9 @@ class Call:
         sweep: `sweep(wanted, cotangents)`.
         environment: whose settings both are called with.
         alike: the device and dtype of each input that is a tensor.
+        graphs: whether derivatives are followed where the run is called. What requires a gradient
+            and is used by closure is seen by its graph then.
+        watch: for what transforms outside of the run follow.
     """
 
     name: str
@@ -47,12 +51,15 @@ class Call:
     sweep: Callable[..., Any]
     environment: Environment
     alike: list[Tensor | None] = field(default_factory=list)
+    graphs: bool = field(default_factory=torch.is_grad_enabled)
+    watch: Watch = field(default_factory=Watch)
 
     def forward(self, inputs: Sequence[Any]) -> tuple[Tensor, ...]:
         """The results, on the device of the environment."""
         plain = [x.detach() if isinstance(x, Tensor) else x for x in inputs]
-        self.alike = [x.new_empty(0) if isinstance(x, Tensor) else None for x in plain]
-        with self.environment.settings():
+        self.alike = [_alike(x) if isinstance(x, Tensor) else None for x in plain]
+        graphs = torch.set_grad_enabled(self.graphs)
+        with self.environment.settings(), graphs, self.watch.looking(self.name):
             results = self.run(*plain)
         return tuple(_tensor(x).to(self.environment.device) for x in results)
 
@@ -150,6 +157,11 @@ class _Sweep(torch.autograd.Function):
             "is_grads_batched), and one run has one sweep: take the gradient of one number, or "
             "loop over the results and call the function again for each"
         )
+
+
+def _alike(x: Tensor) -> Tensor:
+    """An empty tensor of that device and dtype, whatever the layout."""
+    return torch.empty(0, dtype=x.dtype, device=x.device)
 
 
 def _tensor(x: Any) -> Tensor:

@@ -15,9 +15,10 @@ def compiled(loss: Callable[..., Any], **options: Any) -> CompiledLoss:
     """A loss whose derivatives run through torch.compile in `train`.
 
     torch.compile of a loss itself would not do: PyTorch cannot differentiate the result twice. Here
-    the gradient and its derivative are compiled, each as one program, at the first step of the
-    first run; that takes some ten seconds, and a C++ compiler where the processor is the device.
-    The programs are kept with what is returned, so make it once and use it in all runs.
+    what computes the gradient is compiled, and with it its derivative, in the first two steps of
+    the first run; that takes some ten seconds, and a C++ compiler where the processor is the
+    device. It pays for losses of many small operations; matrix products become no quicker. The
+    programs are kept with what is returned, so make it once and use it in all runs.
 
     Args:
         loss: `loss(w, hyper, step)`, of containers made of dicts, lists and tuples. It must be

@@ -27,13 +27,14 @@ def parameters_of(module: nn.Module) -> dict[str, nn.Parameter]:
         module: a module of PyTorch.
 
     Raises:
-        ArgumentError: it has no parameter that requires a gradient.
+        ArgumentError: it is no module, or has no parameter that requires a gradient.
 
     Example:
         >>> import torch
         >>> {name: tuple(x.shape) for name, x in parameters_of(torch.nn.Linear(3, 2)).items()}
         {'weight': (2, 3), 'bias': (2,)}
     """
+    _check_module("parameters_of", module)
     found = {name: x for name, x in module.named_parameters() if x.requires_grad}
     if not found:
         raise ArgumentError(
@@ -77,6 +78,7 @@ class Functional:
     """
 
     def __init__(self, module: nn.Module) -> None:
+        _check_module("functional", module)
         _refuse_statistics(module)
         self._names = set(parameters_of(module))
         self._aliases = dict(_aliases(module))
@@ -123,6 +125,13 @@ class _Watched(nn.Module):
         return result
 
 
+def _check_module(name: str, module: Any) -> None:
+    if not isinstance(module, nn.Module):
+        raise ArgumentError(
+            f"{name}: {module!r:.60} was given; give a module of PyTorch (torch.nn.Module)"
+        )
+
+
 def _copied(module: nn.Module) -> nn.Module:
     """A copy of a module, with copies of the buffers and the parameters themselves."""
     try:
@@ -130,7 +139,8 @@ def _copied(module: nn.Module) -> nn.Module:
     except Exception as error:  # whatever a module's attributes raise
         raise ArgumentError(
             f"functional: {type(module).__name__} cannot be copied ({error}); keep no results of "
-            "earlier calls, generators or files as attributes of it"
+            "earlier calls, generators or files as attributes of it, and take weight_norm from "
+            "torch.nn.utils.parametrizations"
         ) from error
 
 
