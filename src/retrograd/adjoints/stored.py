@@ -32,7 +32,9 @@ class _States(Memory):
         self._nbytes = 0
 
     def enter(self, t: int) -> None:
-        self._push(self.dynamics.snapshot(), self.dynamics.fingerprint())
+        noted = self.dynamics.noted(t)
+        mark = self.dynamics.fingerprint() if noted is None else noted
+        self._push(self.dynamics.snapshot(), mark)
 
     def back(self, t: int) -> None:
         if len(self.states) != t + 1:

@@ -29,7 +29,7 @@ class Container:
         shapes: of its leaves.
 
     Raises:
-        ArgumentError: it holds no array.
+        ArgumentError: it holds no array, or something else than real numbers of its library.
     """
 
     def __init__(self, hyper: Any) -> None:
@@ -40,6 +40,8 @@ class Container:
         self.names = [str(i) for i in range(len(self._leaves))]
         if self.library != "jax":
             self.names = [name or str(i) for i, name in enumerate(tree.names(hyper))]
+        for name, leaf in zip(self.names, self._leaves, strict=True):
+            _check(name, leaf, self.library)
         self.shapes = [tuple(np.shape(leaf)) for leaf in self._leaves]
 
     def host_leaves(self, container: Any) -> list[NDArray[Any]]:
@@ -58,6 +60,21 @@ class Container:
         if self.library == "jax":
             return import_module("jax").tree.flatten(container)
         return tree.flatten(container)
+
+
+def _check(name: str, leaf: Any, library: str) -> None:
+    """Refuse what cannot be moved by a meta-optimizer, with the library's derivatives."""
+    alike = library != "torch" or library_of(leaf) == "torch"
+    dtype = str(getattr(leaf, "dtype", ""))
+    if alike and dtype != "torch.bfloat16":
+        kinds = "f" if library == "torch" else "fiu"
+        if host_array(leaf).dtype.kind in kinds:
+            return
+    wanted = "tensors" if library == "torch" else "arrays"
+    raise ArgumentError(
+        f"hyper: {name} is {leaf!r:.60} ({dtype or type(leaf).__name__}); give {wanted} of real "
+        "numbers (float64, float32 or float16)"
+    )
 
 
 def _like(part: NDArray[Any], leaf: Any) -> Any:

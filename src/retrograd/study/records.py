@@ -154,7 +154,10 @@ class Record:
             IndexError: There is no such entry.
             DataError: The file is missing, or is not the one that was written.
         """
-        index = range(len(self.entries))[index]
+        count = len(self.entries)
+        if not -count <= index < count:
+            raise IndexError(f"index: {index} of a record that holds {count} entries")
+        index %= count
         path = self.out / _arrays_name(index)
         packed = _bytes_of(path)
         if _sha256(packed) != self._digests[index]:
