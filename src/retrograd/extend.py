@@ -99,7 +99,7 @@ def defvjp(function: Callable[..., Any], *vjps: Rule | None) -> None:
     """
     for known in _known(function):
         known.vjps = [_stated(rule, known, i, "reverse") for i, rule in enumerate(vjps)]
-        known.pullback = known.add_into = None
+        known.pullback = known.add_into = known.stackings = None
         known.reads = [_engine.reads_of(rule, -2) for rule in known.vjps]
         known.plans.clear()
         known.keywords.clear()

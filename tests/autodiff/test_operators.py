@@ -488,3 +488,35 @@ def test_the_value_of_a_function_in_its_place_is_refused_at_once(operator) -> No
 def test_jvp_asks_for_tuples(given):
     with pytest.raises(ArgumentError, match=r"^jvp: (primals|tangents) is .* give a tuple"):
         rg.jvp(np.sin, *given)
+
+
+def test_hvp_is_of_the_gradient_that_a_rule_of_ones_own_gives():
+    """A pullback need not be linear: what is clipped does not change."""
+    clip = rg.custom_vjp(lambda x: x, lambda x: (x, lambda g: (np.clip(g, -1.0, 1.0),)))
+    x = np.array([0.1, 0.9, -0.05])
+    found = rg.hvp(lambda x: np.sum(3 * clip(x) ** 2))(x, np.ones(3))
+    np.testing.assert_allclose(found, [6.0, 0.0, 6.0])
+
+
+def test_hvp_agrees_with_the_tangent_of_the_gradient():
+    def loss(p):
+        return np.sum(np.tanh(p["a"] @ p["b"]) ** 2) * p["c"], p["c"]
+
+    rng = np.random.default_rng(0)
+    p, v = (
+        {"a": rng.normal(size=(2, 3)), "b": rng.normal(size=(3, 2)), "c": c} for c in (1.5, 2.0)
+    )
+    found, aux = rg.hvp(loss, has_aux=True)(p, v)
+    wanted = rg.jvp(rg.grad(lambda p: loss(p)[0]), (p,), (v,))[1]
+    assert aux == 1.5
+    for name in p:
+        np.testing.assert_allclose(found[name], wanted[name], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [(lambda x: x, "shape"), (lambda x: None, "return"), (lambda x: 1, "float")],
+)
+def test_hvp_of_what_is_no_real_number(result, message):
+    with pytest.raises(DifferentiationError, match=message):
+        rg.hvp(result)(np.ones(2), np.ones(2))

@@ -31,6 +31,8 @@ from retrograd.errors import CompilationError, InterceptionError, MissingRuleErr
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from retrograd.autodiff.stacked import Stacking
+
     Rule = Callable[..., Any]
 
 # From a NumPy function to what stands for it on traced values: a primitive, or a function that
@@ -87,7 +89,7 @@ class Primitive:
 
     __slots__ = (
         "add_into", "differentiable", "evaluate", "function", "jvps", "keywords", "name", "outputs",
-        "plans", "positional", "pullback", "pushforward", "reads", "vjps",
+        "plans", "positional", "pullback", "pushforward", "reads", "stackings", "vjps",
     )  # fmt: skip
     __name__ = OfFunction()
     __signature__ = OfFunction()
@@ -123,6 +125,8 @@ class Primitive:
         self.pushforward: Rule | None = None
         # Where a cotangent goes to a few elements: `add_into(total, g, ans, *args)` adds it there.
         self.add_into: Rule | None = None
+        # Of a function of two arguments: how contributions to their cotangents can be stacked.
+        self.stackings: tuple[Stacking, Stacking] | None = None
         # What each VJP reads, or what all of them do; None for everything.
         self.reads: Sequence[Reads] | frozenset[int] | None = None
         self.plans: dict[int, Plan] = {}

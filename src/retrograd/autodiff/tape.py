@@ -16,7 +16,8 @@ from retrograd.autodiff.box import Box
 from retrograd.autodiff.capture import keep, keep_array, operand, release
 from retrograd.autodiff.primitive import Primitive, rule, shape_of
 from retrograd.autodiff.reads import SMALL, Plan, Shadow, shadow
-from retrograd.autodiff.trace import Trace, Traced, escaped
+from retrograd.autodiff.stacked import ENOUGH, Stack, Stacking
+from retrograd.autodiff.trace import Trace, Traced, compilation_of, escaped
 from retrograd.errors import InterceptionError, MissingRuleError
 
 if TYPE_CHECKING:
@@ -57,13 +58,15 @@ class Tape(Trace):
         lean: keep what `pull` reads only, so that `push` is not possible.
     """
 
-    __slots__ = ("entries", "lean", "locked", "shadow")
+    __slots__ = ("entries", "lean", "locked", "shadow", "stacks")
 
     def __init__(self, *, lean: bool = False) -> None:
         super().__init__()
         self.lean = lean
         self.entries: list[Unary | Binary | Entry | None] = []
         self.locked: set[int] = set()
+        # Compilers see whole sums of products, and stack them better.
+        self.stacks = True
         # That of the last array: most arrays are like the one before.
         self.shadow: Shadow | None = None
 
@@ -84,6 +87,8 @@ class Tape(Trace):
         self.entries.append(None)
         if type(value) is np.ndarray:
             value = keep_array(value, self.locked)
+        elif compilation_of(value) is not None:
+            self.stacks = False
         return Box(value, len(self.entries) - 1, self)
 
     def apply(self, primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -264,7 +269,13 @@ class Tape(Trace):
         for node, cotangent in cotangents.items():
             found[node] = cotangent
         inputs: dict[int, Any] = {}
+        waiting: dict[int, Stack] = {}
         for node in range(last, -1, -1):
+            if node in waiting:
+                stack = waiting.pop(node)
+                if stack.rows:
+                    c = stack.total()
+                    _accumulate(found, node, c)
             g = found[node]
             entry = entries[node]
             if consume:
@@ -289,17 +300,22 @@ class Tape(Trace):
                         _accumulate(found, first, c)
                 elif len(entry) == _BINARY:
                     _, ans, x, y, first, second = entry
+                    stackings = primitive.stackings if self.stacks else None
                     if first is not None:
-                        c = vjps[0](g, ans, x, y)
                         if found[first] is None:
-                            found[first] = c
-                        else:
+                            found[first] = vjps[0](g, ans, x, y)
+                        elif stackings is None or not _waits(
+                            found, waiting, first, stackings[0], g, ans, x, y
+                        ):
+                            c = vjps[0](g, ans, x, y)
                             _accumulate(found, first, c)
                     if second is not None:
-                        c = vjps[1](g, ans, x, y)
                         if found[second] is None:
-                            found[second] = c
-                        else:
+                            found[second] = vjps[1](g, ans, x, y)
+                        elif stackings is None or not _waits(
+                            found, waiting, second, stackings[1], g, ans, x, y
+                        ):
+                            c = vjps[1](g, ans, x, y)
                             _accumulate(found, second, c)
                 else:
                     _pull_any(found, g, *entry)
@@ -356,6 +372,34 @@ def _pull_any(
             found[parent] = c
         else:
             _accumulate(found, parent, c)
+
+
+def _waits(
+    found: list[Any],
+    waiting: dict[int, Stack],
+    node: int,
+    stacking: Stacking,
+    g: Any,
+    ans: Any,
+    x: Any,
+    y: Any,
+) -> bool:
+    """Whether a contribution to the cotangent of a node has been put off, to be stacked."""
+    factors = stacking.factors(g, ans, x, y)
+    if factors is None:
+        return False
+    shape = factors[0].shape
+    stack = waiting.get(node)
+    if stack is None:
+        stack = waiting[node] = Stack(stacking, len(shape))
+    elif stack.stacking is not stacking or stack.ndim != len(shape):
+        return False
+    stack.parts.append(factors)
+    stack.rows += shape[0] if len(shape) == 2 else 1
+    if stack.rows >= ENOUGH:
+        c = stack.total()
+        _accumulate(found, node, c)
+    return True
 
 
 def _is_own(found: list[Any], node: int) -> bool:

@@ -15,6 +15,7 @@ from retrograd.autodiff.primitive import (
     Primitive,
     constant,
     elementwise,
+    line_sums,
     linear,
     match,
     multilinear,
@@ -25,6 +26,7 @@ from retrograd.autodiff.primitive import (
 )
 from retrograd.autodiff.reads import ANS
 from retrograd.autodiff.rules.quotients import has_zero, not_all_positive, quotient, ratio
+from retrograd.autodiff.stacked import Stacking
 from retrograd.autodiff.trace import Traced, value_of
 
 
@@ -141,7 +143,26 @@ def _bessel_i1(x: Any) -> Any:
     return np.sum(angles * weights.astype(dtype), axis=-1)
 
 
-elementwise(np.add, 1, 1)
+def _rows_of(g: Any, x: Any) -> tuple[Any] | None:
+    """The cotangent of a sum of matrices and rows, if `x` is a row and they are few."""
+    shape, given = shape_of(x), shape_of(g)
+    if len(shape) == 1 and len(given) == 2 and given[0] <= _FEW and shape[0] == given[1] > 1:
+        return (g,) if x.dtype is g.dtype else None
+    return None
+
+
+# Rows up to which it is worth while to add them up together with others.
+_FEW = 32
+
+
+def _sum_of_rows(rows: Any) -> Any:
+    return line_sums(rows, 0)
+
+
+elementwise(np.add, 1, 1).stackings = (
+    Stacking(lambda g, ans, x, y: _rows_of(g, x), _sum_of_rows),
+    Stacking(lambda g, ans, x, y: _rows_of(g, y), _sum_of_rows),
+)
 elementwise(np.subtract, 1, -1)
 multilinear(np.multiply, lambda g, ans, x, y: match(g * y, x), lambda g, ans, x, y: match(g * x, y))
 quotient(np.true_divide, (1, lambda ans, x, y: y), (lambda ans, x, y: -ans, lambda ans, x, y: y))
@@ -207,7 +228,7 @@ elementwise(np.sinh, lambda ans, x: np.cosh(x))
 elementwise(np.cosh, lambda ans, x: np.sinh(x))
 rule(
     np.tanh,
-    vjps=[lambda g, ans, x: _tanh_vjp(g, ans, x)],
+    vjps=[_tanh_vjp],
     jvps=[lambda d, ans, x: d * tanh_slope(ans)],
     reads=[frozenset({ANS})],
 )

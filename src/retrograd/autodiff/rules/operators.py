@@ -14,4 +14,5 @@ assert products
 for _ufunc, _operator in OPERATORS.items():
     _shared = primitive_for(_ufunc)
     rule(_operator, _shared.vjps, _shared.jvps).reads = _shared.reads
+    _operator.stackings = _shared.stackings
     _operator.differentiable = _shared.differentiable
