@@ -91,3 +91,16 @@ def test_a_function_of_empty_arrays_and_integers() -> None:
     (x, n), _ = isolated(step, (jnp.zeros(0), jnp.int32(3)))
     assert x.shape == (0,)
     assert n == 4
+
+
+def test_it_stays_a_branch_where_many_are_mapped() -> None:
+    """A condition for each of them would be a choice among results that are computed together."""
+
+    def step(x: Any) -> Any:
+        return isolated(lambda x: (a_map(x, 0.5), jnp.cos(x)), (x,), whole=False)[0]
+
+    xs = start(6).reshape(2, 3)
+    text = str(jax.make_jaxpr(jax.vmap(jax.vmap(step)))(xs[..., None]))
+    assert "cond[" in text
+    assert "select_n" not in text
+    np.testing.assert_allclose(jax.vmap(step)(xs), a_map(xs, 0.5), rtol=1e-6)

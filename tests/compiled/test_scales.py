@@ -64,7 +64,8 @@ def check(factors: Any) -> None:
         np.testing.assert_array_equal(found.before[j], decays.scale)
         np.testing.assert_array_equal(found.places[j], lost)
         expected = slot >> halvings[column]
-        assert decays.decay(slot) == bool(found.any_halving[j]) == bool(halvings.any())
+        assert decays.decay(slot) == 0.5 ** halvings.min()
+        assert bool(found.any_halving[j]) == bool(halvings.any())
         np.testing.assert_array_equal(slot, expected)
         np.testing.assert_array_equal(found.after[j], decays.scale)
         lost += halvings

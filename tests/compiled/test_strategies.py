@@ -64,9 +64,12 @@ class Counter(Dynamics):
             values = jnp.where(right, values, jnp.nan)
         return seen.at[t].set(jnp.append(values, count.astype(jnp.float64))), count + 1
 
-    def retreat(self, state: Any, tape: Any, t: Any, bars: Any) -> tuple[Any, Any, Any]:
-        state = ((state - t) * 8 + tape[t]) // 5
-        return state, tape, self.pull(self.values(state, t), t, bars)
+    def retreat(
+        self, state: Any, still: Any, tape: Any, t: Any, bars: Any
+    ) -> tuple[Any, Any, Any, Any]:
+        before = ((state - t) * 8 + tape[t]) // 5
+        here = self.values(before, t)
+        return before, here, tape, self.pull(here, t, bars, still)
 
     def norm(self, bars: Any) -> Any:
         return bars[1].astype(jnp.float64)

@@ -104,7 +104,7 @@ def test_rematerialization_and_shapes_alone() -> None:
 
 @pytest.mark.parametrize("transform", [jax.jacfwd, jax.hessian])
 def test_forward_mode_is_refused(transform: Any) -> None:
-    with pytest.raises(TypeError, match=r"forward-mode|differentiated twice"):
+    with pytest.raises(TypeError, match=r"in forward mode|differentiated twice"):
         transform(total)(0.1)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-__all__ = ["JaxArrays", "is_traced", "root"]
+__all__ = ["JaxArrays", "is_traced", "own_types", "root"]
 
 
 @jax.custom_jvp
@@ -31,6 +32,17 @@ def _root_jvp(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Any, Any]:
 def is_traced(x: Any) -> bool:
     """Whether the numbers of `x` are not known yet."""
     return isinstance(x, Tracer)
+
+
+@contextmanager
+def own_types() -> Iterator[None]:
+    """64-bit types and the usual promotions, whatever the caller's program has."""
+    with (
+        jax.enable_x64(True),
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+    ):
+        yield
 
 
 class JaxArrays:

@@ -13,6 +13,8 @@ from typing import Any
 
 import jax
 
+from retrograd.backends.jax import own_types
+
 __all__ = ["NO_ROOM", "Computation", "Dynamics", "Room"]
 
 
@@ -77,7 +79,7 @@ class Computation(ABC):
             part: `part(dynamics)`, a pytree.
             room: for tapes.
         """
-        with jax.enable_x64(True):
+        with own_types():
             found = jax.eval_shape(lambda given: part(self.dynamics(given, (), room)), list(inputs))
         return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(found))
 
@@ -176,8 +178,14 @@ class Dynamics(ABC):
         """The next state, the tape with what the step lost, and the loss."""
         raise NotImplementedError
 
-    def retreat(self, state: Any, tape: Any, t: Any, bars: Any) -> tuple[Any, Any, Any]:
-        """x_t, the tape, and the adjoints there, from x_{t+1}, the tape and the adjoints there."""
+    def still(self, state: Any, t: Any) -> Any:
+        """Those values of x_t that the first half of a step back does not change."""
+        return self.values(state, t)
+
+    def retreat(
+        self, state: Any, still: Any, tape: Any, t: Any, bars: Any
+    ) -> tuple[Any, Any, Any, Any]:
+        """x_t, its still values, the tape, and the adjoints there, from the same of x_{t+1}."""
         raise NotImplementedError
 
     def differing(self, state: Any, other: Any) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.custom_batching import custom_vmap
 
 __all__ = ["isolated"]
 
@@ -66,9 +67,17 @@ def _some_number(arrays: Sequence[Any]) -> Any:
     return next(floats, jnp.zeros(1)).reshape(-1)[0].real
 
 
+@custom_vmap
 def _impossible(number: Any) -> Any:
     """False, which no compiler knows: a number is not NaN and infinite."""
     return jnp.isnan(number) & jnp.isinf(number)
+
+
+@_impossible.def_vmap
+def _impossible_for_all(_: int, batched: Sequence[Any], numbers: Any) -> tuple[Any, bool]:
+    # A condition for each of them would be no branch: both sides would be computed among the rest.
+    (is_batched,) = batched
+    return _impossible(numbers[0] if is_batched else numbers), False
 
 
 def _sorted(number: Any) -> Any:

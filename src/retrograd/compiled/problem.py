@@ -14,6 +14,7 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from retrograd.backends.jax import JaxArrays, is_traced
 from retrograd.compiled.dynamics import NO_ROOM, Computation, Room
 from retrograd.compiled.parts import parts_of
+from retrograd.compiled.programs import has_complex, has_own_rules, key_of
 from retrograd.compiled.readings import Readings
 from retrograd.compiled.scales import SMALLEST
 from retrograd.compiled.training import Training
@@ -54,8 +55,8 @@ def traced_function(function: Callable[..., Any], who: Any, *args: Any) -> Funct
         args: lists of arrays.
     """
     closed = jax.make_jaxpr(function)(*args)
-    # The text is not all of a program, so the function itself is a part of the key.
-    return Function(closed, list(closed.consts), (_identity(who), str(closed.jaxpr)))
+    # What is traced is not all of a function, so the function itself is a part of the key.
+    return Function(closed, list(closed.consts), (_identity(who), *key_of(closed)))
 
 
 def _identity(who: Any) -> Any:
@@ -159,6 +160,7 @@ class TrainingRun(Computation):
             self.steps,
             wanted,
             room,
+            by_rules=has_own_rules(self.loss.closed) or has_complex(self.loss.closed),
         )
 
     def _loss(self, weights: list[Any], inputs: list[Any], t: Any) -> Any:
@@ -256,7 +258,7 @@ def training_run(
 def _check_loss(function: Function) -> None:
     found = function.closed.out_avals
     if len(found) != 1 or found[0].shape != () or not jnp.issubdtype(found[0].dtype, jnp.floating):
-        shown = ", ".join(str(aval) for aval in found)
+        shown = ", ".join(str(aval) for aval in found) or "nothing"
         raise ArgumentError(
             f"loss: it returned {shown}; give a function whose result is one real number, such as "
             "jnp.mean(...)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from retrograd.backends.jax import own_types
 from retrograd.compiled.dynamics import Computation, Dynamics
 from retrograd.compiled.strategies import Forward, Strategy
 from retrograd.errors import LatticeOverflowError, NonFiniteError, ReversalError
@@ -62,7 +64,7 @@ def forward_error(
     found = computation.fault(faults)
     if not isinstance(found, LatticeOverflowError):
         return found
-    with jax.enable_x64(True):
+    with own_types():
         count, seen = jax.jit(lambda given: _until_a_fault(computation.dynamics(given)))(
             list(inputs)
         )
@@ -144,6 +146,6 @@ def certificate(
         bits_per_element_step=8 * sizes.kept / (sizes.elements * steps)
         if strategy.retreats
         else 0.0,
-        growth=float(seen["growth"]),
+        growth=float(seen["growth"]) if seen["growth"] >= 0 else math.nan,
         growth_by_step=[] if norms is None or not last else (norms[:-1] / last).tolist(),
     )

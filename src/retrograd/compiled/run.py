@@ -22,14 +22,14 @@ from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
 from retrograd.adjoints import Adjoint
-from retrograd.backends.jax import is_traced
+from retrograd.backends.jax import is_traced, own_types
 from retrograd.compiled.dynamics import NO_ROOM, Computation, Room
 from retrograd.compiled.known import known
 from retrograd.compiled.report import Sizes, certificate, forward_error, sweep_error
 from retrograd.compiled.scales import WORD, rows_for
 from retrograd.compiled.strategies import Forward, ReversibleStrategy, Strategy, Sweep
 from retrograd.compiled.words import narrowed, on_host, widened
-from retrograd.errors import DifferentiationError
+from retrograd.errors import ArgumentError, DifferentiationError
 from retrograd.training.diagnostics import Diagnostics
 
 __all__ = ["CompiledRun", "differentiable"]
@@ -47,12 +47,12 @@ class CompiledRun:
 
     def plain(self, inputs: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
         """The results without a sweep to follow, and the faults."""
-        with jax.enable_x64(True):
+        with own_types():
             return self._plain(list(inputs))
 
     def bits(self, inputs: Sequence[Any], starts: tuple[int, ...] = (0,)) -> dict[str, Any]:
         """The bits that tapes take, by slot; plain numbers where the factors are known."""
-        with jax.enable_x64(True):
+        with own_types():
             # Without their derivatives, numbers that `jax.grad` traces are known.
             plain = [lax.stop_gradient(x) for x in inputs]
             return known(lambda given: self._bits(given, starts), plain)
@@ -64,7 +64,7 @@ class CompiledRun:
 
         Which adjoints will be wanted decides about the code of the gradient, and so of its bits.
         """
-        with jax.enable_x64(True):
+        with own_types():
             return self._forward(list(inputs), wanted, room)
 
     def sweep(
@@ -76,7 +76,7 @@ class CompiledRun:
         cotangents: Sequence[Any],
     ) -> tuple[list[Any], dict[str, Any]]:
         """The adjoints of the wanted inputs, and what was found on the way."""
-        with jax.enable_x64(True):
+        with own_types():
             return self._sweep(list(inputs), wanted, room, run, list(cotangents))
 
     @cached_property
@@ -132,12 +132,18 @@ class CompiledRun:
                 "differing": result.differing,
                 "finite": finite,
                 "faults": dynamics.faults(widened(run).state),
-                "growth": (first / last).astype(jnp.float32),
+                "growth": _growth(first, last).astype(jnp.float32),
                 "norms": None if result.norms is None else result.norms.astype(jnp.float32),
             }
             return found, seen
 
         return sweep
+
+
+def _growth(first: Any, last: Any) -> Any:
+    """The quotient of two norms; -1 where that of the last adjoint is 0."""
+    # Not NaN, which a user may have asked JAX to search for.
+    return jnp.where(last > 0, first / jnp.where(last > 0, last, 1.0), -1.0)
 
 
 _RUNS: OrderedDict[Any, CompiledRun] = OrderedDict()
@@ -191,6 +197,7 @@ def differentiable(
         diagnostics: filled in, if given.
         adjoint: what the strategy stands for, for messages.
     """
+    _check_places(inputs)
     compiled = compiled_run(computation, strategy)
     call = _Call(compiled, diagnostics, repr(adjoint))
 
@@ -213,7 +220,32 @@ def differentiable(
         return ([found.get(i) for i in range(len(residual.inputs))],)
 
     results.defvjp(forward, backward, symbolic_zeros=True)
-    return results(list(inputs))
+    try:
+        return results(list(inputs))
+    except TypeError as error:
+        if "can't apply forward-mode" not in str(error):
+            raise
+        raise DifferentiationError(
+            "train and iterate were differentiated in forward mode (jax.jvp, jax.jacfwd), which "
+            "they do not have: take jax.grad, jax.vjp or jax.jacrev"
+        ) from error
+
+
+def _check_places(inputs: Sequence[Any]) -> None:
+    """Refuse the parts that an uncompiled or checked `jax.shard_map` hands on."""
+    if any(type(x).__name__ == "ShardMapTracer" or _varies(x) for x in inputs):
+        raise ArgumentError(
+            "train and iterate were called inside of jax.shard_map: give it check_vma=False, "
+            "because JAX cannot tell what of a compiled run varies between devices, and put "
+            "jax.jit around it"
+        )
+
+
+def _varies(x: Any) -> bool:
+    kind = jax.typeof(x)
+    axes = getattr(kind, "manual_axis_type", None)
+    # Earlier versions of JAX call it so.
+    return bool(getattr(kind, "vma", ()) if axes is None else axes.varying)
 
 
 def _once(sweep: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
@@ -243,12 +275,14 @@ class _Call:
         self.adjoint = adjoint
 
     def plain(self, inputs: Sequence[Any]) -> list[Any]:
+        _check_places(inputs)
         if self.diagnostics is not None:  # the run that a sweep can follow notes the losses
             return self.forward(list(inputs), ()).results
         results, faults = self.compiled.plain(inputs)
         return _settled(results, faults, self._forward_error(inputs))
 
     def forward(self, inputs: list[Any], wanted: tuple[int, ...]) -> _Residual:
+        _check_places(inputs)
         started = perf_counter()
         strategy = self.compiled.strategy
         retreats = isinstance(strategy, ReversibleStrategy)

@@ -44,7 +44,8 @@ class Forward(NamedTuple):
     Attributes:
         state: the last one.
         kept: what the way back needs besides.
-        marks: (M + 1,) int64, fingerprints of states at equal distances, and of the last one.
+        marks: (M + 1,) int64, fingerprints of states at equal distances, and of the last one, or
+            None. That of the last is there for a certificate alone.
         losses: (T,), the loss at each step, if they were asked for.
     """
 
@@ -75,11 +76,13 @@ class Strategy(ABC):
 
     Attributes:
         exact: whether the gradient is.
-        watched: whether losses and norms are noted.
+        compared_from: the number of the first fingerprint that the way back compares, or None.
+        watched: whether losses and norms are noted, and all fingerprints for a certificate.
     """
 
     exact = True
     retreats = False
+    compared_from: int | None = None
 
     def __init__(self, *, watched: bool = False) -> None:
         self.watched = watched
@@ -141,14 +144,23 @@ class Strategy(ABC):
 
         count = -(-steps // interval)
         inner = (state, kept, self.no_losses(dynamics))
+        if not self._marks(count):
+            state, kept, losses = _steps(0, steps, step, inner)
+            return Forward(state, kept, None, losses)
         marks, inner = _steps(0, count, stretch, (jnp.zeros(count + 1, jnp.int64), inner))
         state, kept, losses = inner
-        return Forward(state, kept, marks.at[count].set(fingerprint(state)), losses)
+        if self.watched:
+            marks = marks.at[count].set(fingerprint(state))
+        return Forward(state, kept, marks, losses)
+
+    def _marks(self, count: int) -> bool:
+        """Whether any of so many fingerprints is asked for."""
+        return self.watched or (self.compared_from is not None and self.compared_from < count)
 
     def back_over(
         self, dynamics: Dynamics, marks: Any, step: Callable[[Any, Any], Any], carry: Any
     ) -> tuple[Any, Any]:
-        """All steps back, comparing fingerprints at the start of each stretch.
+        """All steps back, comparing fingerprints at the start of each stretch that has one.
 
         Args:
             dynamics: whose.
@@ -167,6 +179,8 @@ class Strategy(ABC):
             inner = _back(low, jnp.minimum(low + interval, steps), step, inner)
             return missed(wrong, marks[i], inner[0], low), inner
 
+        if marks is None:
+            return _back(0, steps, step, carry), jnp.int32(-1)
         wrong, carry = _back(0, -(-steps // interval), stretch, (jnp.int32(-1), carry))
         return carry, wrong
 
@@ -279,6 +293,8 @@ class ReversibleStrategy(Strategy):
         super().__init__(watched=watched)
         self.checkpoints = checkpoints
         self.room = room
+        # Where the way back ends, the whole first state is compared; so is the end of a segment.
+        self.compared_from = None if checkpoints else 1
 
     def forward(self, dynamics: Dynamics) -> Forward:
         if self.checkpoints:
@@ -293,17 +309,18 @@ class ReversibleStrategy(Strategy):
         norms = self.normed(dynamics, self.no_norms(dynamics.steps), bars, dynamics.steps)
         if self.checkpoints:
             return self._back_in_segments(dynamics, run, bars, norms)
-        carry = (run.state, run.kept, bars, norms)
+        still = dynamics.still(run.state, jnp.int32(dynamics.steps))
+        carry = (run.state, still, run.kept, bars, norms)
         carry, wrong = self.back_over(dynamics, run.marks, self._retreat(dynamics), carry)
-        state, _, bars, norms = carry
+        state, _, _, bars, norms = carry
         return Sweep(bars, wrong, dynamics.differing(state, dynamics.first()), norms)
 
     def _retreat(self, dynamics: Dynamics) -> Callable[[Any, Any], Any]:
         # The tape goes through the loops unchanged: otherwise the compiler would copy it.
         def step(t: Any, carry: Any) -> Any:
-            state, tape, bars, norms = carry
-            state, tape, bars = dynamics.retreat(state, tape, t, bars)
-            return state, tape, bars, self.normed(dynamics, norms, bars, t)
+            state, still, tape, bars, norms = carry
+            state, still, tape, bars = dynamics.retreat(state, still, tape, t, bars)
+            return state, still, tape, bars, self.normed(dynamics, norms, bars, t)
 
         return step
 
@@ -339,8 +356,8 @@ class ReversibleStrategy(Strategy):
             again, tape = _steps(low, high, record, (_get(run.kept, i), dynamics.blank_tape(low)))
             came = dynamics.differing(again, state) == 0
             wrong = jnp.where(came, wrong, jnp.maximum(wrong, high))
-            inner = (again, tape, bars, norms)
-            state, _, bars, norms = _back(low, high, self._retreat(dynamics), inner)
+            inner = (again, dynamics.still(again, high), tape, bars, norms)
+            state, _, _, bars, norms = _back(low, high, self._retreat(dynamics), inner)
             return state, bars, norms, wrong
 
         carry = (run.state, bars, norms, jnp.int32(-1))
@@ -354,6 +371,8 @@ class CheckpointedStrategy(Strategy):
     Args:
         slots: how many states may be kept.
     """
+
+    compared_from = 0
 
     def __init__(self, slots: int, *, watched: bool = False) -> None:
         super().__init__(watched=watched)

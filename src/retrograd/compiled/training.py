@@ -14,6 +14,7 @@ from jax import lax
 from retrograd.compiled.dynamics import NO_ROOM, Dynamics, Room
 from retrograd.compiled.integers import difference_of_bits, poisoned
 from retrograd.compiled.isolated import isolated
+from retrograd.compiled.products import arranged
 from retrograd.compiled.readings import Readings, Slots, Tapes
 from retrograd.compiled.scales import WORD, Scales, scales_of
 from retrograd.compiled.tape import Tape, blank
@@ -22,6 +23,8 @@ from retrograd.optimizers.program import POSITION
 __all__ = ["Bars", "Training", "scales_for"]
 
 Loss = Callable[[list[Any], list[Any], Any], Any]
+# The numbers of each slot, by part, in the weights' dtypes.
+Values = dict[str, list[Any]]
 
 
 @jax.tree_util.register_dataclass
@@ -35,7 +38,7 @@ class Bars:
         tables: of the wanted tables of the optimizer's hyperparameters, float64.
     """
 
-    slots: dict[str, list[Any]]
+    slots: Values
     hyper: list[Any]
     tables: dict[str, Any]
 
@@ -83,8 +86,8 @@ def _rows(tables: Mapping[str, Any], t: Any) -> dict[str, Any]:
 # What the derivative of the gradient computes again rather than reads: it costs less than memory.
 _CHEAP = """
     abs add add_any and broadcast_in_dim clamp convert_element_type copy div eq expand_dims ge gt
-    integer_pow iota is_finite le lt max min mul ne neg not or reshape select_n sign square squeeze
-    stop_gradient sub transpose
+    integer_pow iota is_finite le lt max min mul ne neg not or pad reshape select_n sign slice
+    square squeeze stop_gradient sub transpose
 """
 
 
@@ -106,6 +109,7 @@ class Training(Dynamics):
         steps: how many steps.
         wanted: the numbers of what adjoints are wanted of: weights, inputs and tables in a row.
         room: for tapes.
+        by_rules: whether derivatives of the loss are by rules that are not JAX's, or complex.
     """
 
     def __init__(
@@ -119,6 +123,8 @@ class Training(Dynamics):
         steps: int,
         wanted: Sequence[int] = (),
         room: Room = NO_ROOM,
+        *,
+        by_rules: bool = False,
     ) -> None:
         self.readings = readings
         self.loss = loss
@@ -132,6 +138,7 @@ class Training(Dynamics):
         self.active = [i - len(weights) for i in wanted if len(weights) <= i < first]
         self.names = [order[i - first] for i in wanted if i >= first]
         self.room = room
+        self.by_rules = by_rules
         self.parts = readings.parts
         self.dtypes = [weights[own[0]].dtype for own in self.parts.members]
         self.scales, self.extremes = scales_for(readings, tables, steps)
@@ -151,24 +158,34 @@ class Training(Dynamics):
         assert tapes is not None
         return state, tapes, value
 
-    def retreat(self, state: Slots, tape: Tapes, t: Any, bars: Bars) -> tuple[Slots, Tapes, Bars]:
+    def still(self, state: Slots, t: Any) -> Values:
+        rest = {slot: state[slot] for slot in state if slot not in self.readings.moved}
+        return self.values(rest, t)
+
+    def retreat(
+        self, state: Slots, still: Values, tape: Tapes, t: Any, bars: Bars
+    ) -> tuple[Slots, Values, Tapes, Bars]:
         readings, rows, tape = self.readings, _rows(self.tables, t), dict(tape)
         walk = readings.undo_move(state, rows, t, self.scales, tape)
-        between = {slot: self._cast(walk.values(slot)) for slot in state}
+        # What `move` does not change was made floats of in the step before. To do so again takes
+        # as long as an undone addition.
+        between = {**still, **{slot: self._cast(walk.values(slot)) for slot in readings.moved}}
         bars = self._over_move(between, t, bars)
         gradient, push = self._linearized(between[POSITION], t)
         state = readings.undo_rest(walk, gradient, tape)
-        return state, tape, self._over_learning(self.values(state, t), gradient, push, t, bars)
+        here = self.values(state, t)
+        bars = self._over_learning(here, gradient, push, t, bars)
+        return state, {slot: here[slot] for slot in still}, tape, bars
 
-    def values(self, state: Slots, t: Any) -> dict[str, list[Any]]:
-        found: dict[str, list[Any]] = {}
+    def values(self, state: Slots, t: Any) -> Values:
+        found: Values = {}
         for slot, integers in state.items():
             scales = self.scales.get(slot)
             scale = None if scales is None else self._scale_at(scales, t)
             found[slot] = self._cast(self.readings.values(slot, integers, scale))
         return found
 
-    def pull(self, values: dict[str, list[Any]], t: Any, bars: Bars, after: Any = None) -> Bars:
+    def pull(self, values: Values, t: Any, bars: Bars, after: Any = None) -> Bars:
         gradient, push = self._linearized(values[POSITION], t)
         between = self.readings.learn(values, gradient, _rows(self.tables, t), t)
         if after is not None:
@@ -284,7 +301,7 @@ class Training(Dynamics):
 
         def along(direction: list[Any]) -> tuple[list[Any], list[Any]]:
             with jax.enable_x64(self.wide):
-                _, pushed, mixed = push(direction)
+                *_, pushed, mixed = push(direction)
             return pushed, mixed
 
         return gradient, along
@@ -313,11 +330,29 @@ class Training(Dynamics):
             )
             return value, self.parts.joined(gradient), mixed
 
-        kept = jax.checkpoint(gradients, policy=_is_kept, prevent_cse=False)
+        if self.by_rules:
+            return self._pulled(loss, weights, [inputs[i] for i in self.active])
+        kept = jax.checkpoint(arranged(gradients), policy=_is_kept, prevent_cse=False)
         (value, gradient, _), push = jax.linearize(kept, weights)
         return (value, gradient), push
 
-    def _over_move(self, between: dict[str, list[Any]], t: Any, bars: Bars) -> Bars:
+    def _pulled(
+        self, loss: Callable[..., Any], weights: list[Any], wanted: list[Any]
+    ) -> tuple[Any, Any]:
+        """The same by reverse over reverse mode.
+
+        By such rules the Hessian need not be symmetric, as with a gradient that is clipped or
+        reversed on its way, and forward mode may not know them.
+        """
+
+        def gradient_of(parts: list[Any], wanted: list[Any]) -> tuple[list[Any], Any]:
+            value, gradient = jax.value_and_grad(loss)(self.parts.split(parts), wanted)
+            return self.parts.joined(gradient), value
+
+        gradient, pull, value = jax.vjp(gradient_of, weights, wanted, has_aux=True)
+        return (value, gradient), pull
+
+    def _over_move(self, between: Values, t: Any, bars: Bars) -> Bars:
         """The adjoints carried over the statements behind the last one that reads the gradient."""
         fixed, wanted = self._given(t)
 
@@ -330,7 +365,7 @@ class Training(Dynamics):
 
     def _over_learning(
         self,
-        values: dict[str, list[Any]],
+        values: Values,
         gradient: list[Any],
         push: Callable[[list[Any]], tuple[list[Any], list[Any]]],
         t: Any,
