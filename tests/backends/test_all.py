@@ -30,11 +30,11 @@ def test_everything_that_training_relies_on(make: Any) -> None:
 @BACKENDS
 @pytest.mark.parametrize("dtypes", [["f4", "f4", "f4"], ["f8", "f8", "f8"], ["f4", "f8", "f2"]])
 def test_leaves_lie_in_one_flat_vector(make: Any, dtypes: list[str]) -> None:
-    """They have their shapes and dtypes, and memory of their own; packing gives all bits back."""
+    """They have their shapes and dtypes; packing gives all bits back, and adding adds them."""
     backend, kinds = make(), [np.dtype(d) for d in dtypes]
     flat = np.arange(8.0)
     packing = backend.packing([(2, 3), (), (1,)], kinds)
-    leaves = packing.unpack(flat)
+    leaves = packing.unpack(flat.copy())
     host = [backend.to_host(leaf) for leaf in leaves]
     assert [x.shape for x in host] == [(2, 3), (), (1,)]
     assert [x.dtype for x in host] == kinds
@@ -42,8 +42,11 @@ def test_leaves_lie_in_one_flat_vector(make: Any, dtypes: list[str]) -> None:
     packed = packing.pack(leaves)
     assert np.array_equal(packed, flat)
     assert packed.dtype == (kinds[0] if len(set(kinds)) == 1 else float)
+    total = flat + 1
+    packing.add(leaves, total)
+    assert np.array_equal(total, 2 * flat + 1)
     leaves[0][0, 0] = 9
-    assert flat[0] == 0
+    assert packed[0] == 0
 
 
 @BACKENDS

@@ -242,3 +242,23 @@ def test_slots_of_any_words_share_a_workspace(size: int) -> None:
             InformationBuffer(layout, words, workspace=shared).multiply(target, n, d)
             Increments(target, lattice, layout, "w", shared).add(x, 0.7, step=0)
         np.testing.assert_array_equal(slot, wanted)
+
+
+def test_parts_of_one_pass_do_not_add_up_in_the_bound() -> None:
+    """Each element is met once; whoever meets it again, or begins anew, adds to the bound."""
+    lattice = lattice_of(1)
+    increments = Increments(lattice.zeros(SIZE), lattice, LAYOUT, "w")
+    increments.add(np.zeros(SIZE), 1.0, step=0)
+
+    def bound_after(*firsts: int) -> float:
+        for first in firsts:
+            increments.add(np.full(3, 2.0), 1.0, step=0, first=first)
+        assert np.abs(lattice.value(increments.integers)).max() <= increments.largest
+        return increments.largest
+
+    assert bound_after(0, 3, 6, 9) == pytest.approx(2.0, abs=1e-6)
+    assert bound_after(0, 3, 6, 9) == pytest.approx(4.0, abs=1e-6)
+    assert bound_after(3, 3) == pytest.approx(8.0, abs=1e-6)
+    increments.integers //= 2
+    increments.shrunk(0.5)
+    assert bound_after(6) == pytest.approx(6.0, abs=1e-3)

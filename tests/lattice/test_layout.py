@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from retrograd.errors import ArgumentError
 from retrograd.lattice import Layout
+from retrograd.lattice.layout import BLOCK, WHOLE
 
 shapes = st.lists(st.lists(st.integers(1, 5), max_size=3).map(tuple), min_size=1, max_size=6)
 
@@ -39,6 +40,37 @@ def test_blocks_and_pieces_cover_the_vector_once(shapes: list[tuple[int, ...]], 
         assert [layout.locate(int(piece[0]))[0] for piece in pieces] == b.leaves.tolist()
         assert [layout.locate(int(piece[-1]))[0] for piece in pieces] == b.leaves.tolist()
         assert [len(piece) for piece in pieces] == b.lengths.tolist()
+
+
+LARGE = Layout([(40_000,), *[(3_000,)] * 15, (2, 4), (70_001,), (5,)])
+
+
+@pytest.mark.parametrize("layout", [LARGE, Layout([(9_000,), (3,), (2,), (8_500,), (1,)])])
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_walk_meets_every_element_once_with_its_numbers(layout: Layout, alike: bool) -> None:
+    """Whatever the columns: one number, one per leaf, one per element."""
+    rng = np.random.default_rng(0)
+    by_leaf, by_element = rng.random(1 if alike else len(layout)), rng.random(layout.size)
+    spread = by_leaf if alike else layout.spread(by_leaf, np.empty(layout.size))
+    whole = layout.size <= WHOLE
+    met = 0
+    for run, one, leaf, element in layout.walk(np.array([0.5]), by_leaf, by_element):
+        assert run.span.start == met
+        met = run.span.stop
+        assert whole or met - run.span.start <= BLOCK
+        assert one == 0.5
+        there = np.broadcast_to(spread, (layout.size,))[run.span]
+        np.testing.assert_array_equal(np.broadcast_to(leaf, there.shape), there)
+        np.testing.assert_array_equal(element, by_element[run.span])
+    assert met == layout.size
+
+
+@given(shapes)
+def test_a_walk_along_leaves_of_any_sizes(shapes: list[tuple[int, ...]]) -> None:
+    layout = Layout(shapes)
+    values = np.arange(1.0, len(layout) + 1)
+    found = [np.broadcast_to(x, (r.span.stop - r.span.start,)) for r, x in layout.walk(values)]
+    np.testing.assert_array_equal(np.concatenate(found), np.repeat(values, layout.sizes))
 
 
 @given(shapes)

@@ -60,7 +60,7 @@ def test_the_bound_holds_when_it_is_known(slot: str) -> None:
     state = make_state()
     state.set(slot, wide_numbers(3, 100.0))
     assert state.largest(slot) == np.inf
-    state.add(slot, np.full(LAYOUT.size, 3.0), np.array([-2.0]), step=0)
+    state.add(slot, np.full(LAYOUT.size, 3.0), -2.0, step=0)
     if slot in state.decays:
         state.decay(slot)
     assert np.abs(state.value(slot)).max() <= state.largest(slot) < np.inf

@@ -34,11 +34,18 @@ class Packing(Protocol):
     """Between one flat vector in the host's memory and the leaves that a loss is given."""
 
     def unpack(self, flat: NDArray[Any]) -> list[Any]:
-        """The leaves, in their dtypes and on their device: new memory, aligned alike each time."""
+        """The leaves, in their dtypes and on their device, in memory that is aligned alike.
+
+        They may be parts of the vector: nobody else may use it from here on.
+        """
         ...
 
     def pack(self, leaves: Sequence[Any]) -> NDArray[Any]:
         """The flat vector, new, in the dtype that all leaves have, or in float64."""
+        ...
+
+    def add(self, leaves: Sequence[Any], out: NDArray[np.float64]) -> None:
+        """Add leaves to a flat vector."""
         ...
 
 

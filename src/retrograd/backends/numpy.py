@@ -242,8 +242,8 @@ class NumpyPacking:
         self.dtype = dtypes[0] if len(set(dtypes)) == 1 else np.dtype(float)
 
     def unpack(self, flat: NDArray[Any]) -> list[NDArray[Any]]:
-        """The leaves, as new arrays."""
-        flat = flat.astype(self.dtype)
+        """The leaves, which may be parts of the vector: it takes that over."""
+        flat = flat.astype(self.dtype, copy=False)
         return [
             flat[span].reshape(shape).astype(dtype, copy=False)
             for span, shape, dtype in self.places
@@ -255,6 +255,12 @@ class NumpyPacking:
         for leaf, (span, shape, _) in zip(leaves, self.places, strict=True):
             flat[span].reshape(shape)[...] = leaf
         return flat
+
+    def add(self, leaves: Sequence[Any], out: NDArray[Any]) -> None:
+        """Add leaves to a flat vector."""
+        for leaf, (span, shape, _) in zip(leaves, self.places, strict=True):
+            part = out[span].reshape(shape)
+            part += leaf
 
 
 class _Traced:

@@ -57,3 +57,7 @@ class Packing:
         """The flat vector of leaves, new."""
         flat = torch.cat([x.detach().reshape(-1) for x in leaves])
         return flat.to("cpu", self.kind).numpy()
+
+    def add(self, leaves: Sequence[Tensor], out: NDArray[Any]) -> None:
+        """Add leaves to a flat vector."""
+        out += self.pack(leaves)

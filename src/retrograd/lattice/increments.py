@@ -82,15 +82,21 @@ class Increments:
         self._scratch = workspace.floats[:2]
         self._carries = workspace.floats[0].view(np.int64)
         self._unit = 2.0 ** (lattice.radix - LIMB * (lattice.words - 1))
+        # An upper bound on the first words' magnitudes; Python's integers do not round it.
         self._bound = BOUND
+        # A pass goes over the slot in one or several calls: where the next of them would begin,
+        # and how much the elements have grown by in it at most.
+        self._at = 0
+        self._grown = 0
 
     def forget(self) -> None:
         """The slot was changed by somebody else: nothing is known of its magnitudes."""
-        # Otherwise an upper bound on those of the first words. Python's integers do not round it.
         self._bound = BOUND
+        self._at = 0
 
     def shrunk(self, share: float) -> None:
         """The slot was multiplied by up to `share` <= 1, as the information buffer does it."""
+        self._at = 0
         # A product n/d * c is met to less than n; the rest is for the rounding of this product.
         if self._bound < BOUND:
             self._bound = int(self._bound * share) + 2 * LIMIT
@@ -126,7 +132,7 @@ class Increments:
             source: (n,), floats; of fewer bits than a float64 they are widened first.
             factor: a number, or (n,) numbers.
             step: the step, for error messages.
-            first: where in the slot the part begins.
+            first: where in the slot the part begins. Parts that follow each other are one pass.
             largest: a bound on the magnitudes in ``source``, where one is known.
 
         Raises:
@@ -134,11 +140,11 @@ class Increments:
             LatticeOverflowError: a product or a sum is outside the range. Some of what comes
                 before it in the part has been added then.
         """
-        self.most()
-        grown = 0
+        if not self._goes_on(first, len(source)):
+            self.most()
         for span, rounded, reach in self._products(source, factor, step, first, largest):
             part = self.integers[..., span]
-            grown = self._grow(reach, grown)
+            self._grow(reach)
             if self._bound < BOUND:
                 limbs.add(part, rounded, part, self._carries)
             else:
@@ -167,10 +173,10 @@ class Increments:
             NonFiniteError: a product is NaN or infinite, so that it cannot have been added.
             LatticeOverflowError: a product is outside the range, likewise.
         """
-        grown = 0
+        self._goes_on(first, len(source))
         for span, rounded, reach in self._products(source, factor, step, first, largest):
             part = self.integers[..., span]
-            grown = self._grow(reach, grown)
+            self._grow(reach)
             limbs.subtract(part, rounded, part, self._carries)
 
     def _products(
@@ -220,11 +226,19 @@ class Increments:
             scale=self.scale,
         )
 
-    def _grow(self, reach: int, grown: int) -> int:
-        """Take into the bound that a stretch grows by `reach`, and others have grown by `grown`."""
-        most = max(reach, grown)
-        self._bound += most - grown
-        return most
+    def _goes_on(self, first: int, count: int) -> bool:
+        """Whether a pass goes on; no element is met twice in one, so its growths do not add up."""
+        on = 0 < first == self._at
+        if not on:
+            self._grown = 0
+        self._at = first + count
+        return on
+
+    def _grow(self, reach: int) -> None:
+        """Take into the bound that a stretch grows by `reach`."""
+        if reach > self._grown:
+            self._bound += reach - self._grown
+            self._grown = reach
 
     def _largest(self) -> int:
         top = self.integers if self.lattice.words == 1 else self.integers[0]

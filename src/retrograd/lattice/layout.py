@@ -34,23 +34,17 @@ _LARGE = 8192
 
 
 class Run(NamedTuple):
-    """Neighbouring leaves that are worked on together where each has a number of its own.
+    """A stretch of the flat vector that stays in the cache: of one leaf, or of small leaves.
 
     Attributes:
-        span: their place in the flat vector.
-        leaves: their numbers.
+        span: its place in the flat vector.
+        leaves: the numbers of the leaves; none where nothing differs from leaf to leaf.
         lengths: (R,) int64, their sizes; None for a large leaf, which is alone.
     """
 
     span: slice
     leaves: slice
-    lengths: NDArray[np.int64] | None
-
-    def of(self, columns: NDArray[np.float64]) -> float | NDArray[np.float64]:
-        """One number per leaf as they meet the run: a number, or one per element."""
-        if self.lengths is None:
-            return float(columns[self.leaves.start])
-        return np.repeat(columns[self.leaves], self.lengths)
+    lengths: NDArray[np.int64] | None = None
 
 
 class Piece(NamedTuple):
@@ -93,7 +87,7 @@ class Layout:
         size: N, the length of the flat vector.
         leaves: the span of each leaf, as slices.
         blocks: the flat vector cut into spans that stay in the cache.
-        runs: the flat vector cut into large leaves and runs of small ones.
+        runs: the flat vector cut along its leaves: parts of large ones, and small ones together.
 
     Raises:
         ArgumentError: there is no leaf, a leaf is empty, the names do not fit the shapes, or the
@@ -125,6 +119,7 @@ class Layout:
         block = block or (self.size if self.size <= WHOLE else BLOCK)
         self.blocks = tuple(self._block(span) for span in chunks(self.size, block))
         self.runs = tuple(self._runs())
+        self._stretches = tuple(Run(block.span, slice(0)) for block in self.blocks)
 
     def __len__(self) -> int:
         """The number of leaves."""
@@ -132,6 +127,33 @@ class Layout:
 
     def __repr__(self) -> str:
         return f"Layout({list(self.shapes)!r}, names={list(self.names)!r})"
+
+    def walk(self, *columns: NDArray[np.float64]) -> Iterator[tuple[Any, ...]]:
+        """The flat vector in stretches that stay in the cache, with the numbers that meet them.
+
+        Args:
+            columns: each (1,), one number for all; (L,), one per leaf; or (N,), one per element.
+
+        Returns:
+            For each stretch, in order, the `Run` and one entry per argument: a float, or (n,).
+
+        Example:
+            >>> for run, rate in Layout([(2,), (3,)]).walk(np.array([5.0, 7.0])):
+            ...     run.span, rate
+            (slice(0, 5, None), array([5., 5., 7., 7., 7.]))
+        """
+        by_leaf = 1 < len(self) < self.size and any(len(c) == len(self) for c in columns)
+        for run in self.runs if by_leaf else self._stretches:
+            yield run, *[self._met(run, numbers) for numbers in columns]
+
+    def _met(self, run: Run, columns: NDArray[np.float64]) -> float | NDArray[np.float64]:
+        if len(columns) == 1:
+            return float(columns[0])
+        if len(columns) == self.size:
+            return columns[run.span]
+        if run.lengths is None:
+            return float(columns[run.leaves.start])
+        return np.repeat(columns[run.leaves], run.lengths)
 
     def spread(self, values: NDArray[Any], out: NDArray[Any]) -> NDArray[Any]:
         """Write one value per leaf over the flat vector.
@@ -271,13 +293,25 @@ class Layout:
         return f"{self.names[leaf]}[{place}]" if place else self.names[leaf]
 
     def _runs(self) -> Iterator[Run]:
+        length = self.size if self.size <= WHOLE else BLOCK
         for large, leaves in groupby(range(len(self)), lambda i: self.sizes[i] >= _LARGE):
-            together = list(leaves)
-            for part in [[leaf] for leaf in together] if large else [together]:
-                first, stop = part[0], part[-1] + 1
-                span = slice(self.offsets[first], self.leaves[stop - 1].stop)
-                lengths = None if large else np.array(self.sizes[first:stop], np.int64)
-                yield Run(span, slice(first, stop), lengths)
+            if not large:
+                yield from self._runs_of_small(list(leaves), length)
+                continue
+            for leaf in leaves:
+                for part in chunks(self.sizes[leaf], length):
+                    start = self.offsets[leaf]
+                    span = slice(start + part.start, start + part.stop)
+                    yield Run(span, slice(leaf, leaf + 1))
+
+    def _runs_of_small(self, leaves: Sequence[int], length: int) -> Iterator[Run]:
+        first = leaves[0]
+        for leaf in leaves:
+            if leaf == leaves[-1] or self.leaves[leaf + 1].stop - self.offsets[first] > length:
+                span = slice(self.offsets[first], self.leaves[leaf].stop)
+                lengths = np.array(self.sizes[first : leaf + 1], np.int64)
+                yield Run(span, slice(first, leaf + 1), lengths)
+                first = leaf + 1
 
     def _block(self, span: slice) -> Block:
         pieces = tuple(self._pieces(span))

@@ -23,7 +23,9 @@ __all__ = ["Gradients"]
 
 Floats = NDArray[np.float64]
 Flat = NDArray[Any]  # (N,), in the dtype of the weights
-Push = Callable[[Floats], tuple[Flat, list[Any]]]
+# From a direction, the leaves of the Hessian's product with it, and the mixed derivatives'.
+Pushed = tuple[Sequence[Any], list[Any]]
+Push = Callable[[Floats], Pushed]
 
 
 class Gradients:
@@ -73,14 +75,17 @@ class Gradients:
         self._marked = 0
 
     def tree(self, flat: NDArray[Any]) -> Any:
-        """A flat vector as a container like the weights, in their dtypes: a copy."""
+        """A flat vector as a container like the weights, in their dtypes; it takes the vector over.
+
+        Its arrays may be parts of the vector, so nobody else may use it from here on.
+        """
         return self.backend.unflatten(self.structure, self.packing.unpack(flat))
 
     def flat(self, tree: Any) -> Flat:
         """A container like the weights as a flat vector in the host's memory: a copy."""
-        return self._packed(self.backend.flatten(tree)[0])
+        return self.packing.pack(self._checked(self.backend.flatten(tree)[0]))
 
-    def _packed(self, leaves: Sequence[Any]) -> Flat:
+    def _checked(self, leaves: Sequence[Any]) -> Sequence[Any]:
         shapes = tuple(np.shape(leaf) for leaf in leaves)
         if shapes != self.layout.shapes:
             raise ArgumentError(
@@ -88,7 +93,7 @@ class Gradients:
                 f"{shapes!s:.80} for weights of {self.layout.shapes!s:.80}; give one leaf for each "
                 "of the weights, in its shape"
             )
-        return self.packing.pack(leaves)
+        return leaves
 
     def value_and_gradient(self, w: Any, t: int) -> tuple[float, Flat]:
         """The loss at step t and its gradient, (N,), noted or compared with what was noted."""
@@ -108,8 +113,8 @@ class Gradients:
             active: the numbers of the leaves of `hyper` whose mixed derivatives are wanted.
 
         Returns:
-            The gradient, (N,), and `push(direction)`: the Hessian's product with a flat vector,
-            (N,), and the mixed derivatives' products, one per active leaf.
+            The gradient, (N,), and `push(direction)`: the leaves of the Hessian's product with a
+            flat vector, (N,), and the mixed derivatives' products, one per active leaf.
         """
         with _named(t):
             gradient, along = self.backend.linearized_gradient(
@@ -117,16 +122,19 @@ class Gradients:
             )
         flat = self._watched(t, self.flat(gradient))
 
-        def push(direction: Floats) -> tuple[Flat, list[Any]]:
+        def push(direction: Floats) -> Pushed:
             with _named(t):
-                return self._plain(*along(self.tree(direction)))
+                return self._plain(*along(self.tree(direction.copy())))
 
         return flat, push
 
     def along(
         self, w: Any, t: int, active: Sequence[int], direction: Floats
-    ) -> tuple[Flat, tuple[Flat, list[Any]]]:
-        """Both results of `linearized`, for a direction that is known before the gradient is."""
+    ) -> tuple[Flat, Pushed]:
+        """Both results of `linearized`, for a direction that is known before the gradient is.
+
+        It takes the direction over, as `tree` does.
+        """
         with _named(t):
             gradient, along, mixed = self.backend.gradient_along(
                 self.loss, w, self._active(active), self._rebuild(active), t, self.tree(direction)
@@ -234,10 +242,10 @@ class Gradients:
 
         return rebuild
 
-    def _plain(self, along: Any, mixed: list[Any]) -> tuple[Flat, list[Any]]:
-        leaves = self.backend.flatten(along)[0]
+    def _plain(self, along: Any, mixed: list[Any]) -> Pushed:
+        leaves = self._checked(self.backend.flatten(along)[0])
         self._refuse_traced([*leaves, *mixed])
-        return self._packed(leaves), mixed
+        return leaves, mixed
 
     def _refuse_traced(self, found: Sequence[Any]) -> None:
         if any(self.backend.is_traced(x) for x in found):

@@ -122,7 +122,7 @@ class FloatTraining(Training):
             if "weights" in names:
                 return self._gradient_before(slots["weights"], t)
             # The forward run must see what the sweep will: the gradient where the sweep is then.
-            weights = self.gradients.tree(slots["weights"])
+            weights = self.gradients.tree(slots["weights"].copy())
             return self._cast(self.gradients.elsewhere(weights, t))
 
         rest: list[tuple[tuple[str, ...], Again]] = []
@@ -171,7 +171,7 @@ class FloatTraining(Training):
         return self.layout.join(self.first)
 
     def _weights(self) -> Any:
-        return self.gradients.tree(self.slots["weights"])
+        return self.gradients.tree(self.slots["weights"].copy())
 
     def _linearized(self, t: int) -> tuple[Floats, Push]:
         if self._held is not None and self._held[0] == t and self._held[2] is not None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from retrograd.adjoints import Snapshot, bytes_of
 from retrograd.errors import LatticeOverflowError, NonFiniteError, ReversalError
 from retrograd.training.factors import factors_of
-from retrograd.training.gradients import Push
+from retrograd.training.gradients import Push, Pushed
 from retrograd.training.state import State
 from retrograd.training.step import Step
 from retrograd.training.tape_size import tape_nbytes_after
@@ -90,7 +90,7 @@ class LatticeTraining(Training):
             self.recording = recording
         self.carry(*self._pushed(push))
 
-    def _pushed(self, push: Push) -> tuple[NDArray[Any], list[Any]]:
+    def _pushed(self, push: Push) -> Pushed:
         """What comes through the gradient from its adjoint, which is zero again then."""
         bar = self.results.bars["gradient"]
         found = push(bar)

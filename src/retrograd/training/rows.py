@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -10,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.lattice import Layout
-from retrograd.lattice.layout import BLOCK, WHOLE, chunks
+from retrograd.lattice.layout import Run
 
-__all__ = ["Gathered", "Row", "aligned"]
+__all__ = ["Dots", "Gathered", "Row", "aligned"]
 
 Floats = NDArray[np.float64]
 
@@ -41,36 +40,9 @@ class Row:
 
     def times(self, flat: NDArray[Any], out: Floats) -> Floats:
         """Each element of an (N,) vector times its value, into `out`."""
-        for span, value in self._pieces():
-            np.multiply(flat[span], value, out=out[span])
+        for run, value in self.layout.walk(self.values):
+            np.multiply(flat[run.span], value, out=out[run.span])
         return out
-
-    def add_times(self, flat: Floats, out: Floats) -> None:
-        """Add each element of an (N,) vector times its value to `out`."""
-        for span, value in self._pieces():
-            out[span] += flat[span] * value
-
-    def _pieces(self) -> Iterator[tuple[slice, Any]]:
-        """Spans that stay in the cache, each with its value, or with a vector of them."""
-        if self._by_leaf:
-            for run in self.layout.runs:
-                value = run.of(self.values)
-                if isinstance(value, float):
-                    yield from ((span, value) for span in _cut(run.span))
-                else:
-                    yield run.span, value
-            return
-        spread = self.spread
-        for block in self.layout.blocks:
-            yield block.span, spread[block.span] if isinstance(spread, np.ndarray) else spread
-
-    def dot(self, a: Floats, b: Floats) -> Floats:
-        """The cotangent of the values where `times(b)` has the cotangent `a`: (K,)."""
-        if len(self.values) == 1:
-            return np.array([a @ b])
-        if not self._by_leaf:
-            return a * b
-        return np.array([a[span] @ b[span] for span in self.layout.leaves])
 
     def collect(self, cotangent: Any) -> Floats:
         """The cotangent of the values from that of `spread`: (K,)."""
@@ -103,11 +75,35 @@ class Gathered:
         return np.array([self._sum]) if self._flat is None else self.row.collect(self._flat)
 
 
-def _cut(span: slice) -> Iterator[slice]:
-    """A span in parts that stay in the cache."""
-    size = span.stop - span.start
-    for part in chunks(size, BLOCK if size > WHOLE else size):
-        yield slice(span.start + part.start, span.start + part.stop)
+class Dots:
+    """The cotangent of a row's values where `times(b)` has the cotangent `a`, run by run.
+
+    Args:
+        row: the row.
+
+    Attributes:
+        sums: (K,), of the runs so far.
+    """
+
+    def __init__(self, row: Row) -> None:
+        self.sums: Floats = np.zeros(len(row.values))
+        self._layout = row.layout
+
+    def add(self, run: Run, a: Floats, b: NDArray[Any]) -> None:
+        """Take in the elements of a run of `Layout.walk` of the row's values, (n,) each."""
+        if len(self.sums) == 1:
+            self.sums[0] += a @ b
+        elif len(self.sums) == self._layout.size:
+            np.multiply(a, b, out=self.sums[run.span])
+        elif run.lengths is None:
+            self.sums[run.leaves.start] += a @ b
+        else:
+            ends = np.cumsum(run.lengths).tolist()
+            for leaf, stop, length in zip(
+                range(run.leaves.start, run.leaves.stop), ends, run.lengths.tolist(), strict=True
+            ):
+                part = slice(stop - length, stop)
+                self.sums[leaf] += a[part] @ b[part]
 
 
 def aligned(rows: list[Row]) -> list[Floats]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,6 @@ class State:
         decays: for each slot that decays, what this loses.
         losses: for each slot that is raised to another number, what this loses.
         scratch: (N,) float64, for whoever computes an increment.
-        direction: (N,) float64, for the direction of the gradient's derivative.
     """
 
     def __init__(
@@ -85,10 +84,8 @@ class State:
             for slot, integers in self.slots.items()
         }
         self._values = {slot: np.empty(layout.size) for slot in self.slots}
-        self._narrow = np.empty(layout.size, np.float32)
         self._fresh: set[str] = set()
         self.scratch = np.empty(layout.size)
-        self.direction = np.empty(layout.size)
 
     @property
     def buffers(self) -> dict[str, InformationBuffer]:
@@ -113,22 +110,40 @@ class State:
             self._fresh.add(slot)
         return values
 
+    def part(self, slot: str, span: slice, scale: float | Floats) -> Floats:
+        """The numbers of a stretch of a slot, (n,), until the next part of the slot is asked for.
+
+        Args:
+            slot: the slot.
+            span: the stretch.
+            scale: the slot's `scale`, as it meets the stretch.
+        """
+        values = self._values[slot]
+        if slot in self._fresh:
+            return values[span]
+        # At one place for all stretches, which stays in the cache.
+        out = values[: span.stop - span.start]
+        return self.lattices[slot].value(self.slots[slot][..., span], out, scale=scale)
+
     def leaves(self, slot: str, dtypes: Sequence[np.dtype[Any]]) -> list[NDArray[Any]]:
         """The numbers of a slot as new arrays in the leaves' shapes and dtypes."""
         parts = self.layout.split(self._evaluate(slot, np.empty(self.layout.size)))
         return [part.astype(dtype, copy=False) for part, dtype in zip(parts, dtypes, strict=True)]
 
     def value_in(self, slot: str, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """The numbers of a slot rounded to a dtype, (N,), under the same conditions as `value`."""
+        """The numbers of a slot, for rounding to a dtype: a new array, (N,), of this or float64."""
         if dtype != np.float32 or not self._is_narrow(slot):
-            return self.value(slot)
+            if slot in self._fresh:
+                return self._values[slot].copy()
+            return self._evaluate(slot, np.empty(self.layout.size))
         # The integers are exact in float64, so rounding them at once to float32 is the same.
         unit = np.float32(self.lattices[slot].resolution)
+        numbers = np.empty(self.layout.size, np.float32)
         for block in self.layout.blocks:
-            part = self._narrow[block.span]
+            part = numbers[block.span]
             np.copyto(part, self.slots[slot][block.span], casting="same_kind")
             np.multiply(part, unit, out=part)
-        return self._narrow
+        return numbers
 
     def _is_narrow(self, slot: str) -> bool:
         """Whether the numbers are integers below 2**53 times a power of two."""
@@ -142,44 +157,47 @@ class State:
         # The last factor is for the roundings of the values.
         return self._increments[slot].largest * scale * (1 + 2.0**-40)
 
+    def units(self, slot: str, factor: Floats) -> Floats:
+        """A factor, (1,), (L,) or (N,), in units of the slot's integers, likewise."""
+        scale = self.scale(slot)
+        self._increments[slot].scale = float(np.min(scale))
+        if len(factor) == self.layout.size and 1 < len(scale) < self.layout.size:
+            scale = self.layout.spread(scale, np.empty(self.layout.size))
+        return factor / scale
+
     def add(
         self,
         slot: str,
         source: NDArray[Any],
-        factor: Floats,
+        units: float | Floats,
         step: int,
         first: int = 0,
         largest: float = math.inf,
     ) -> None:
-        """slot <- slot + Q(factor * source), range and finiteness checked.
+        """slot <- slot + Q(factor * source) for a stretch, range and finiteness checked.
 
         Args:
             slot: the slot.
             source: (n,) floats.
-            factor: (1,), (L,) per leaf or (N,) per element.
+            units: the factor in `units`, a number or (n,).
             step: the step, for messages.
             first: where the source's part of the slot begins.
             largest: a bound on the magnitudes in the source, where one is known.
         """
-        increments = self._increments[slot]
-        increments.scale = float(np.min(self.scale(slot)))
-        for part, times, at in self._parts(slot, source, factor, first):
-            increments.add(part, times, step=step, first=at, largest=largest)
+        self._increments[slot].add(source, units, step=step, first=first, largest=largest)
         self._fresh.discard(slot)
 
     def subtract(
         self,
         slot: str,
         source: NDArray[Any],
-        factor: Floats,
+        units: float | Floats,
         step: int,
         first: int = 0,
         largest: float = math.inf,
     ) -> None:
         """Undo `add`, given the same bits."""
-        increments = self._increments[slot]
-        for part, times, at in self._parts(slot, source, factor, first):
-            increments.subtract(part, times, step=step, first=at, largest=largest)
+        self._increments[slot].subtract(source, units, step=step, first=first, largest=largest)
         self._fresh.discard(slot)
 
     def decay(self, slot: str) -> None:
@@ -295,12 +313,9 @@ class State:
 
     def _evaluate(self, slot: str, out: Floats) -> Floats:
         """The numbers of a slot, into `out`."""
-        lattice, columns = self.lattices[slot], self.scale(slot)
-        if len(columns) == 1:
-            return lattice.value(self.slots[slot], out, scale=float(columns[0]))
-        lattice.value(self.slots[slot], out)
-        for run in self.layout.runs:
-            out[run.span] *= run.of(columns)
+        lattice, integers = self.lattices[slot], self.slots[slot]
+        for run, scale in self.layout.walk(self.scale(slot)):
+            lattice.value(integers[..., run.span], out[run.span], scale=scale)
         return out
 
     def _spread(self, columns: Floats) -> float | Floats:
@@ -310,28 +325,6 @@ class State:
         if len(columns) != len(self.layout):
             return columns
         return self.layout.spread(columns, np.empty(self.layout.size))
-
-    def _parts(
-        self, slot: str, source: NDArray[Any], factor: Floats, first: int
-    ) -> Iterator[tuple[NDArray[Any], float | Floats, int]]:
-        """A source cut into parts, with the factor of each in units of the slot's integers."""
-        scale, whole = self.scale(slot), len(source) == self.layout.size
-        if len(factor) == self.layout.size > len(self.layout):
-            factor, scale = factor[first : first + len(source)], self._sliced(scale, first, source)
-            yield source, factor / scale, first
-            return
-        factor = factor / scale
-        if len(factor) == 1:
-            yield source, float(factor[0]), first
-        elif whole:
-            for run in self.layout.runs:
-                yield source[run.span], run.of(factor), run.span.start
-        else:
-            yield source, self._sliced(factor, first, source), first
-
-    def _sliced(self, columns: Floats, first: int, source: NDArray[Any]) -> float | Floats:
-        spread = self._spread(columns)
-        return spread[first : first + len(source)] if isinstance(spread, np.ndarray) else spread
 
     def _rounded(self, slot: str, numbers: Floats, step: int) -> Integers:
         """Numbers in units of the slot's integers, rounded to the lattice."""

@@ -7,18 +7,18 @@ addition needs the increment, and so does its derivative.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.backends import NumpyBackend
-from retrograd.lattice.layout import WHOLE
+from retrograd.lattice.layout import WHOLE, Run
 from retrograd.optimizers import Add, AddScaled, Decay, Program, RaiseTo
 from retrograd.optimizers.program import GIVEN, itself
 from retrograd.training.factors import factor_of
-from retrograd.training.rows import Gathered, Row, aligned
+from retrograd.training.rows import Dots, Gathered, Row, aligned
 from retrograd.training.state import State
 
 __all__ = ["Step"]
@@ -30,6 +30,20 @@ Floats = NDArray[np.float64]
 AskGradient = Callable[[Floats | None], NDArray[Any]]
 # Takes a hyperparameter's name and a part of its adjoint at this step, (K,).
 Found = Callable[[str, Floats], None]
+
+
+class _Stretch(NamedTuple):
+    """A stretch of an increment that is computed in parts.
+
+    Attributes:
+        span: its place in the flat vector.
+        units: 1 in units of the slot that it is added to, a number or (n,).
+        scales: for each slot that it reads in parts, the scale there.
+    """
+
+    span: slice
+    units: float | Floats
+    scales: Mapping[str, float | Floats]
 
 
 class Step:
@@ -128,15 +142,16 @@ class Step:
             if isinstance(statement, Decay):
                 self.state.decay(slot)
             elif isinstance(statement, AddScaled):
-                source, largest = self._source(statement.source)
-                factor = self._factor(statement).values
-                self.state.add(slot, source, factor, self.index, largest=largest)
+                largest = self._largest(statement.source)
+                for run, source, units, _ in self._multiples(statement, self._factor(statement)):
+                    self.state.add(slot, source, units, self.index, run.span.start, largest)
             elif isinstance(statement, Add):
-                for block in self._blocks(statement):
-                    rise = self._increment(statement, block)
-                    self.state.add(slot, rise, _ONE, self.index, block.start)
+                for stretch in self._stretches(statement):
+                    rise = self._increment(statement, stretch)
+                    self.state.add(slot, rise, stretch.units, self.index, stretch.span.start)
             else:
-                self.state.raise_to(slot, self._increment(statement, self._whole), self.index)
+                for stretch in self._stretches(statement):
+                    self.state.raise_to(slot, self._increment(statement, stretch), self.index)
 
     def _transform(self, raw: NDArray[Any], wanted: set[str]) -> None:
         """The gradient that the statements see, and the way back from its adjoint."""
@@ -169,7 +184,8 @@ class Step:
         )
         if self._directed:
             assert isinstance(readers[0], AddScaled)
-            return self._factor(readers[0]).times(bars[readers[0].slot], self.state.direction)
+            bar = bars[readers[0].slot]
+            return self._factor(readers[0]).times(bar, np.empty_like(bar))
         return None
 
     def _undo_decay(
@@ -178,22 +194,50 @@ class Step:
         """Divide the slot again; the factor that was applied is what is differentiated."""
         slot, state, bar = statement.slot, self.state, bars[statement.slot]
         factor = self._factor(statement)
+        dots = Dots(factor) if wanted.intersection(statement.reads) else None
         state.undo_decay(slot)
-        if wanted.intersection(statement.reads):
-            self._found_factor(statement, factor.dot(bar, state.value(slot)), wanted, found)
-        Row(state.decays[slot].applied(factor.values), state.layout).times(bar, bar)
+        applied = state.decays[slot].applied(factor.values)
+        for run, share, scale in state.layout.walk(applied, state.scale(slot)):
+            part = bar[run.span]
+            if dots is not None:
+                dots.add(run, part, state.part(slot, run.span, scale))
+            part *= share
+        if dots is not None:
+            self._found_factor(statement, dots.sums, wanted, found)
 
     def _undo_multiple(
         self, statement: AddScaled, bars: Mapping[str, Floats], wanted: set[str], found: Found
     ) -> None:
         """Subtract coefficient * source again; both get their cotangents."""
         bar, factor = bars[statement.slot], self._factor(statement)
-        source, largest = self._source(statement.source)
-        self.state.subtract(statement.slot, source, factor.values, self.index, largest=largest)
-        if wanted.intersection(statement.reads):
-            self._found_factor(statement, factor.dot(bar, source), wanted, found)
-        if statement.source != "gradient" or not self._directed:
-            factor.add_times(bar, bars[statement.source])
+        largest = self._largest(statement.source)
+        dots = Dots(factor) if wanted.intersection(statement.reads) else None
+        known = statement.source == "gradient" and self._directed
+        carried = None if known else bars[statement.source]
+        for run, source, units, value in self._multiples(statement, factor):
+            first = run.span.start
+            self.state.subtract(statement.slot, source, units, self.index, first, largest)
+            part = bar[run.span]
+            if dots is not None:
+                dots.add(run, part, source)
+            if carried is not None:
+                carried[run.span] += part * value
+        if dots is not None:
+            self._found_factor(statement, dots.sums, wanted, found)
+
+    def _multiples(
+        self, statement: AddScaled, factor: Row
+    ) -> Iterator[tuple[Run, NDArray[Any], float | Floats, float | Floats]]:
+        """Runs, each with the source, and the factor in units of the slot and as it is."""
+        state, name = self.state, statement.source
+        units = state.units(statement.slot, factor.values)
+        if name == "gradient":
+            assert self.gradient is not None
+            for run, unit, value in state.layout.walk(units, factor.values):
+                yield run, self.gradient[run.span], unit, value
+            return
+        for run, unit, value, scale in state.layout.walk(units, factor.values, state.scale(name)):
+            yield run, state.part(name, run.span, scale), unit, value
 
     def _undo_increment(
         self, statement: Add | RaiseTo, bars: Mapping[str, Floats], wanted: set[str], found: Found
@@ -202,22 +246,22 @@ class Step:
         slot = statement.slot
         names = [name for name in statement.reads if self._varies(name, wanted)]
         gathered = {name: Gathered(self.rows[name]) for name in names if name in self.rows}
-        for block in self._blocks(statement):
-            rise, pullback = self._linearized(statement, block, names)
-            bar = self._undone(statement, np.asarray(rise, float), bars[slot], block)
+        for stretch in self._stretches(statement):
+            rise, pullback = self._linearized(statement, stretch, names)
+            bar = self._undone(statement, np.asarray(rise, float), bars[slot], stretch)
             for name, cotangent in pullback(bar):
                 if name in gathered:
-                    gathered[name].add(cotangent, block)
+                    gathered[name].add(cotangent, stretch.span)
                 else:
-                    bars[name][block] += cotangent
+                    bars[name][stretch.span] += cotangent
         for name, total in gathered.items():
             found(name, total.collected())
 
     def _linearized(
-        self, statement: Add | RaiseTo, block: slice, names: Sequence[str]
+        self, statement: Add | RaiseTo, stretch: _Stretch, names: Sequence[str]
     ) -> tuple[Any, Callable[[Any], Iterable[tuple[str, Any]]]]:
         """An increment, and from its cotangent those of what it reads and `names` names."""
-        known = {name: self._read_part(name, block) for name in statement.reads}
+        known = {name: self._read_part(name, stretch) for name in statement.reads}
         arguments = [known[name] for name in statement.reads]
         by_hand = statement.pullback if isinstance(statement, Add) else None
         if by_hand is not None and set(names).issubset(by_hand.of):
@@ -236,37 +280,42 @@ class Step:
         rise, pullback = NumpyBackend.vjp(increment, *[known[name] for name in names])
         return rise, lambda bar: zip(names, pullback(bar), strict=True)
 
-    def _undone(self, statement: Add | RaiseTo, rise: Floats, bar: Floats, block: slice) -> Floats:
+    def _undone(
+        self, statement: Add | RaiseTo, rise: Floats, bar: Floats, stretch: _Stretch
+    ) -> Floats:
         """Undo an addition or a maximum; the cotangent of the increment."""
-        slot = statement.slot
+        slot, span = statement.slot, stretch.span
         if isinstance(statement, Add):
-            self.state.subtract(slot, rise, _ONE, self.index, block.start)
-            return bar[block]
+            self.state.subtract(slot, rise, stretch.units, self.index, span.start)
+            return bar[span]
         self.state.lower_from(slot, rise, self.index)
         part = bar * _share(rise, self.state.value(slot))
         bar -= part
         return part
 
-    def _blocks(self, statement: Add | RaiseTo) -> Sequence[slice]:
+    def _stretches(self, statement: Add | RaiseTo) -> Iterator[_Stretch]:
         """The parts that an increment is computed in: in the cache, where elements stand alone."""
-        if isinstance(statement, Add) and statement.elementwise and self._whole.stop > _SMALL:
-            return [block.span for block in self.state.layout.blocks]
-        return [self._whole]
+        state, size = self.state, self.state.layout.size
+        units = state.units(statement.slot, _ONE)
+        if not (isinstance(statement, Add) and statement.elementwise and size > _SMALL):
+            yield _Stretch(slice(0, size), Row(units, state.layout).spread, {})
+            return
+        slots = [name for name in statement.reads if name in state.slots]
+        for run, unit, *scales in state.layout.walk(units, *map(state.scale, slots)):
+            yield _Stretch(run.span, unit, dict(zip(slots, scales, strict=True)))
 
-    @property
-    def _whole(self) -> slice:
-        return slice(0, self.state.layout.size)
+    def _increment(self, statement: Add | RaiseTo, stretch: _Stretch) -> Floats:
+        rise = statement.increment(*[self._read_part(name, stretch) for name in statement.reads])
+        return np.broadcast_to(np.asarray(rise, float), (stretch.span.stop - stretch.span.start,))
 
-    def _increment(self, statement: Add | RaiseTo, block: slice) -> Floats:
-        rise = statement.increment(*[self._read_part(name, block) for name in statement.reads])
-        return np.broadcast_to(np.asarray(rise, float), (block.stop - block.start,))
-
-    def _read_part(self, name: str, block: slice) -> Any:
-        """What a statement reads, for the elements of a block."""
+    def _read_part(self, name: str, stretch: _Stretch) -> Any:
+        """What a statement reads, for the elements of a stretch."""
+        if name in stretch.scales:
+            return self.state.part(name, stretch.span, stretch.scales[name])
         value = self._read(name)
         if name in self.given or not isinstance(value, np.ndarray):
             return value
-        return value[block]
+        return value[stretch.span]
 
     def _varies(self, name: str, wanted: set[str]) -> bool:
         """Whether the derivative with respect to what is read matters."""
@@ -300,15 +349,15 @@ class Step:
     def _factor(self, statement: Decay | AddScaled) -> Row:
         return factor_of(statement, self.rows, self.index, self.state.layout)
 
-    def _source(self, name: str) -> tuple[NDArray[Any], float]:
-        """What multiples are taken of, and a bound on its magnitudes."""
+    def _largest(self, name: str) -> float:
+        """A bound on the magnitudes of what multiples are taken of."""
         if name != "gradient":
-            return self.state.value(name), self.state.largest(name)
+            return self.state.largest(name)
         assert self.gradient is not None
-        if self._whole.stop > _SMALL:
+        if len(self.gradient) > _SMALL:
             # Cheaper where the products are in the cache, stretch by stretch.
-            return self.gradient, math.inf
-        return self.gradient, max(float(self.gradient.max()), -float(self.gradient.min()))
+            return math.inf
+        return max(float(self.gradient.max()), -float(self.gradient.min()))
 
     def _read(self, name: str) -> Any:
         if name == "gradient":

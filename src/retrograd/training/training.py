@@ -150,9 +150,9 @@ class Training(Trajectory):
             self.checked = True
         return gradient
 
-    def carry(self, along: NDArray[Any], mixed: Sequence[Any]) -> None:
-        """Add to the adjoints what comes through the gradient."""
-        self.results.bars["weights"] += along
+    def carry(self, along: Sequence[Any], mixed: Sequence[Any]) -> None:
+        """Add to the adjoints what comes through the gradient: of the weights' leaves, of hyper."""
+        self.gradients.packing.add(along, self.results.bars["weights"])
         self.results.note_hyper(mixed)
 
     def differences(
