@@ -35,7 +35,7 @@ class Kind:
         batch: images per step.
         steps: T.
         rate: every rate.
-        longer: the run that is compared with one of T steps to say what a step keeps.
+        longer: the steps of a longer run, which says what a further step keeps.
     """
 
     sizes: tuple[int, ...]
@@ -46,7 +46,7 @@ class Kind:
 
 
 KINDS = {
-    "small": Kind((784, 50, 50, 50, 10), 200, 100, 0.04, 1000),
+    "small": Kind((784, 50, 50, 50, 10), 200, 100, 0.04, 2000),
     "wide": Kind((784, 1000, 1000, 10), 100, 200, 0.02, 400),
     "tiny": Kind((784, 8, 10), 20, 12, 0.04, 120),
 }

@@ -149,7 +149,7 @@ class TrainingRun(Computation):
         tables = {}
         for name in order:
             plain = self.tables[name]
-            tables[name] = jnp.asarray(next(traced) if plain is None else plain, jnp.float64)
+            tables[name] = jnp.asarray(next(traced) if plain is None else plain)
         return Training(
             self.readings,
             self._loss,

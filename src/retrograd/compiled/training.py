@@ -35,7 +35,8 @@ class Bars:
     Attributes:
         slots: of each slot, by part, in the weights' dtypes.
         hyper: of the wanted inputs of the loss.
-        tables: of the wanted tables of the optimizer's hyperparameters, float64.
+        tables: of the wanted tables of the optimizer's hyperparameters, in their dtypes; float64
+            where all steps share a row.
     """
 
     slots: Values
@@ -50,7 +51,7 @@ def scales_for(
 
     Args:
         readings: of the optimizer.
-        tables: its hyperparameters, (steps or 1, K) float64 each.
+        tables: its hyperparameters, (steps or 1, K) floats each.
         steps: how many steps.
     """
     found: dict[str, Scales] = {}
@@ -76,11 +77,12 @@ def _factors(readings: Readings, decay: Any, tables: Mapping[str, Any], steps: i
 
 
 def _rows(tables: Mapping[str, Any], t: Any) -> dict[str, Any]:
-    """The hyperparameters of step t, (K,) each."""
-    return {
+    """The hyperparameters of step t, (K,) float64 each."""
+    rows = {
         name: table[0] if table.shape[0] == 1 else lax.dynamic_index_in_dim(table, t, 0, False)
         for name, table in tables.items()
     }
+    return {name: row.astype(jnp.float64) for name, row in rows.items()}
 
 
 # What the derivative of the gradient computes again rather than reads: it costs less than memory.
@@ -105,7 +107,7 @@ class Training(Dynamics):
         wide: whether the loss is traced with 64-bit types, as in the caller's program.
         weights: the first weights, by leaf.
         inputs: what else enters the loss.
-        tables: the optimizer's hyperparameters, (steps or 1, K) float64 each.
+        tables: the optimizer's hyperparameters, (steps or 1, K) floats each.
         steps: how many steps.
         wanted: the numbers of what adjoints are wanted of: weights, inputs and tables in a row.
         room: for tapes.
@@ -258,7 +260,12 @@ class Training(Dynamics):
         slots = {slot: [jnp.zeros_like(x) for x in given] for slot in self.readings.lattices}
         slots[self.readings.program.result] = given
         hyper = [jnp.zeros_like(self.inputs[i]) for i in self.active]
-        return Bars(slots, hyper, {name: jnp.zeros_like(self.tables[name]) for name in self.names})
+        return Bars(slots, hyper, {name: self._blank_table(name) for name in self.names})
+
+    def _blank_table(self, name: str) -> Any:
+        """Zeros for the adjoint of a table; many small parts add up in a row that all share."""
+        table = self.tables[name]
+        return jnp.zeros_like(table, jnp.float64 if table.shape[0] == 1 else None)
 
     def cut(self, bars: Bars) -> Bars:
         return replace(bars, slots=jax.tree.map(jnp.zeros_like, bars.slots))
@@ -393,6 +400,6 @@ class Training(Dynamics):
     def _risen(self, tables: dict[str, Any], rises: dict[str, Any], t: Any) -> dict[str, Any]:
         """The adjoints of the tables, with a part that comes from step t."""
         return {
-            name: table.at[0 if table.shape[0] == 1 else t].add(rises[name])
+            name: table.at[0 if table.shape[0] == 1 else t].add(rises[name].astype(table.dtype))
             for name, table in tables.items()
         }
