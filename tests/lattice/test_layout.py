@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from retrograd.errors import ArgumentError
 from retrograd.lattice import Layout
-from retrograd.lattice.layout import BLOCK, WHOLE
+from retrograd.lattice.layout import STRETCH, WHOLE
 
 shapes = st.lists(st.lists(st.integers(1, 5), max_size=3).map(tuple), min_size=1, max_size=6)
 
@@ -57,7 +57,7 @@ def test_a_walk_meets_every_element_once_with_its_numbers(layout: Layout, alike:
     for run, one, leaf, element in layout.walk(np.array([0.5]), by_leaf, by_element):
         assert run.span.start == met
         met = run.span.stop
-        assert whole or met - run.span.start <= BLOCK
+        assert whole or met - run.span.start <= STRETCH
         assert one == 0.5
         there = np.broadcast_to(spread, (layout.size,))[run.span]
         np.testing.assert_array_equal(np.broadcast_to(leaf, there.shape), there)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from retrograd.lattice import limbs
 from retrograd.lattice.factors import LIMIT
 from retrograd.lattice.fixed_point import BOUND, FixedPoint
-from retrograd.lattice.layout import WHOLE, Layout, chunks
+from retrograd.lattice.layout import STRETCH, WHOLE, Layout, chunks
 from retrograd.lattice.limbs import LIMB
 from retrograd.lattice.rounding import round_into
 from retrograd.lattice.workspace import Workspace
@@ -28,8 +28,6 @@ Floats = NDArray[np.float64]
 Source = NDArray[np.floating[Any]]
 Integers = NDArray[np.int64]
 
-# A stretch of slot, source and two of scratch fill a quarter of a 2 MiB cache.
-_STRETCH = 16384
 # A bound on products below this is good enough: they are rounded in the quickest way.
 _LOOSE = 2.0**51
 
@@ -71,7 +69,7 @@ class Increments:
         self.layout = layout
         self.slot = slot
         self.scale = 1.0
-        self._stretch = layout.size if layout.size <= WHOLE else _STRETCH
+        self._stretch = layout.size if layout.size <= WHOLE else STRETCH
         workspace = workspace or Workspace(layout, lattice.words)
         self._product = workspace.floats[-1]
         # A product of one word is rounded where it is.

@@ -19,11 +19,15 @@ from numpy.typing import NDArray
 
 from retrograd.errors import ArgumentError
 
-__all__ = ["BLOCK", "WHOLE", "Block", "Layout", "Piece", "Run", "chunks"]
+__all__ = ["BLOCK", "STRETCH", "WHOLE", "Block", "Layout", "Piece", "Run", "chunks"]
 
 # Four int64 vectors of this length (slot, digits, two of scratch) fill half of a 2 MiB cache.
 # Measured in benchmarks/lattice_speed.py: shorter blocks lose time to calls, longer ones to misses.
 BLOCK = 32768
+
+# What a step works on at once: a slot of two words, its floats, increments and adjoints of this
+# length fill half of that cache.
+STRETCH = 16384
 
 # Vectors of up to this many elements are one block: the calls would cost more than the misses.
 WHOLE = 65536
@@ -118,8 +122,9 @@ class Layout:
         self.leaves = tuple(slice(*span) for span in zip(self.offsets, ends, strict=True))
         block = block or (self.size if self.size <= WHOLE else BLOCK)
         self.blocks = tuple(self._block(span) for span in chunks(self.size, block))
+        self._length = self.size if self.size <= WHOLE else STRETCH
         self.runs = tuple(self._runs())
-        self._stretches = tuple(Run(block.span, slice(0)) for block in self.blocks)
+        self._stretches = tuple(Run(span, slice(0)) for span in chunks(self.size, self._length))
 
     def __len__(self) -> int:
         """The number of leaves."""
@@ -293,21 +298,23 @@ class Layout:
         return f"{self.names[leaf]}[{place}]" if place else self.names[leaf]
 
     def _runs(self) -> Iterator[Run]:
-        length = self.size if self.size <= WHOLE else BLOCK
         for large, leaves in groupby(range(len(self)), lambda i: self.sizes[i] >= _LARGE):
             if not large:
-                yield from self._runs_of_small(list(leaves), length)
+                yield from self._runs_of_small(list(leaves))
                 continue
             for leaf in leaves:
-                for part in chunks(self.sizes[leaf], length):
+                for part in chunks(self.sizes[leaf], self._length):
                     start = self.offsets[leaf]
                     span = slice(start + part.start, start + part.stop)
                     yield Run(span, slice(leaf, leaf + 1))
 
-    def _runs_of_small(self, leaves: Sequence[int], length: int) -> Iterator[Run]:
+    def _runs_of_small(self, leaves: Sequence[int]) -> Iterator[Run]:
         first = leaves[0]
         for leaf in leaves:
-            if leaf == leaves[-1] or self.leaves[leaf + 1].stop - self.offsets[first] > length:
+            if (
+                leaf == leaves[-1]
+                or self.leaves[leaf + 1].stop - self.offsets[first] > self._length
+            ):
                 span = slice(self.offsets[first], self.leaves[leaf].stop)
                 lengths = np.array(self.sizes[first : leaf + 1], np.int64)
                 yield Run(span, slice(first, leaf + 1), lengths)
