@@ -8,9 +8,7 @@ argument, there is `retrograd.extend`.
 from __future__ import annotations
 
 import inspect
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from retrograd.autodiff import records, tree
@@ -18,6 +16,7 @@ from retrograd.autodiff.arguments import named_as
 from retrograd.autodiff.closures import Closure
 from retrograd.autodiff.opaque import Opaque, name_of
 from retrograd.autodiff.operators import vjp
+from retrograd.autodiff.own_rules import rules_met
 from retrograd.autodiff.trace import Traced
 from retrograd.errors import ArgumentError
 
@@ -25,36 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Function = Callable[..., Any]
-
-
-class _Calls(threading.local):
-    count = 0
-
-
-_CALLS = _Calls()
-
-
-class Seen:
-    """Whether something was seen."""
-
-    __slots__ = ("any",)
-
-    def __init__(self) -> None:
-        self.any = False
-
-
-@contextmanager
-def looking_for_rules() -> Iterator[Seen]:
-    """Tells at its end whether functions with rules of the user's were called within it.
-
-    Such rules need not be the derivative of their function, as those that clip or reverse a
-    gradient on its way. The Hessian by such rules is not symmetric.
-    """
-    before, seen = _CALLS.count, Seen()
-    try:
-        yield seen
-    finally:
-        seen.any = _CALLS.count > before
 
 
 def custom_vjp(f: Function, rule: Function) -> Function:
@@ -149,7 +118,7 @@ class _Custom(Opaque):
         self, name: str, f: Function, rule: Function | Closure, args: tuple[Any, ...]
     ) -> None:
         super().__init__(name, args)
-        _CALLS.count += 1
+        rules_met()
         self.f = f
         self.rule = rule if isinstance(rule, Closure) else Closure(rule)
 

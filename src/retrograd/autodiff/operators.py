@@ -20,6 +20,7 @@ from retrograd.autodiff.arguments import Argnum, Chosen, named_as
 from retrograd.autodiff.box import Box
 from retrograd.autodiff.dtypes import is_complex
 from retrograd.autodiff.dual import Dual
+from retrograd.autodiff.own_rules import looking_for_rules
 from retrograd.autodiff.records import Inputs, Record, own_node, own_value
 from retrograd.autodiff.tape import Tape
 from retrograd.autodiff.trace import Traced, value_of
@@ -314,9 +315,11 @@ def hvp(f: Function, argnum: Argnum = 0, *, has_aux: bool = False) -> Function:
 
     Returns:
         A function `(*args, vector)`, with a vector shaped like the argument (a tuple, if `argnum`
-        is a sequence), whose result is the product: forward mode over reverse mode, at the cost of
-        about two gradients (Pearlmutter, "Fast exact multiplication by the Hessian", 1994). With
-        `has_aux`, it is `(product, aux)`.
+        is a sequence), whose result is the product, at the cost of about two gradients: the
+        gradient of the slope along the vector, reverse mode over forward mode (Pearlmutter, "Fast
+        exact multiplication by the Hessian", 1994). Where that is not the derivative of the
+        gradient, by rules of your own or at complex arguments, it is forward mode over reverse
+        mode. With `has_aux`, it is `(product, aux)`.
 
     Example:
         >>> import numpy as np
@@ -330,14 +333,40 @@ def hvp(f: Function, argnum: Argnum = 0, *, has_aux: bool = False) -> Function:
         *primals, vector = args
         chosen = Chosen(f, argnum, primals, kwargs)
         direction = tuple(vector) if chosen.several else (vector,)
-        gradient = grad(chosen, range(len(direction)), has_aux=has_aux)
         pushed, *aux = missing_rule(
-            lambda: jvp(gradient, chosen.values, direction, has_aux=has_aux)[1:],
-            lambda: _pulled(vjp(gradient, *chosen.values, has_aux=has_aux), direction),
+            lambda: _gradient_of_slope(chosen, direction, has_aux=has_aux),
+            lambda: _slope_of_gradient(chosen, direction, has_aux=has_aux),
         )
         return (chosen.shaped(pushed), *aux) if has_aux else chosen.shaped(pushed)
 
     return product
+
+
+def _gradient_of_slope(chosen: Chosen, direction: Any, *, has_aux: bool) -> Any:
+    """The Hessian's product with a direction, where the Hessian is symmetric, and the aux."""
+    leaves = tree.leaves((chosen.values, direction))
+    if any(is_complex(leaf) for leaf in leaves):
+        return _slope_of_gradient(chosen, direction, has_aux=has_aux)
+
+    def slope(*values: Any) -> Any:
+        value, pushed, *aux = jvp(chosen, values, direction, has_aux=has_aux)
+        _check_scalar(value)
+        return (pushed, *aux) if has_aux else pushed
+
+    with looking_for_rules() as rules:
+        found = grad(slope, range(len(direction)), has_aux=has_aux)(*chosen.values)
+    if rules.any:
+        return _slope_of_gradient(chosen, direction, has_aux=has_aux)
+    return found if has_aux else (found,)
+
+
+def _slope_of_gradient(chosen: Chosen, direction: Any, *, has_aux: bool) -> Any:
+    """The derivative of the gradient in a direction, and the aux."""
+    gradient = grad(chosen, range(len(direction)), has_aux=has_aux)
+    return missing_rule(
+        lambda: jvp(gradient, chosen.values, direction, has_aux=has_aux)[1:],
+        lambda: _pulled(vjp(gradient, *chosen.values, has_aux=has_aux), direction),
+    )
 
 
 def _pulled(evaluated: tuple[Any, ...], direction: Any) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from retrograd.autodiff import grad, jvp, linearize, tree, value_and_grad, value_of, vjp
 from retrograd.autodiff.box import Box
-from retrograd.autodiff.custom import looking_for_rules
+from retrograd.autodiff.own_rules import looking_for_rules
 from retrograd.autodiff.primitive import Everywhere, Primitive, elementwise
 from retrograd.autodiff.rules.joining import array
 from retrograd.autodiff.trace import Traced
