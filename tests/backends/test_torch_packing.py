@@ -38,6 +38,30 @@ def test_there_and_back(dtypes: Any) -> None:
     assert flat.tolist() == vector().tolist()
 
 
+@pytest.mark.parametrize("first", [0, 1, 4, 16])
+def test_memory_is_aligned_alike(first: int) -> None:
+    """A vector may lie anywhere, and not in one piece; strides that are assumed must fit it."""
+    given = packing()
+    flat = torch.zeros(64).numpy()[first : first + 11]
+    apart = torch.zeros(64).numpy()[first : first + 22 : 2]
+    for numbers in (flat, apart):
+        numbers[:] = vector()
+        leaves = given.unpack(numbers)
+        assert leaves[0].data_ptr() % 64 == 0
+        assert given.pack(leaves).tolist() == vector().tolist()
+
+
+@pytest.mark.parametrize("dtypes", [(F32, F32, F32), (F32, F64, F32)])
+def test_leaves_are_added(dtypes: Any) -> None:
+    given = packing(*dtypes)
+    out = vector(100.0)
+    given.add([x.requires_grad_() for x in given.unpack(vector())], out)
+    assert out.tolist() == (vector(100.0) + vector()).tolist()
+    transposed = [torch.arange(6.0).view(2, 3).T, torch.tensor(1.0), torch.tensor([7.0]).expand(4)]
+    given.add(transposed, out)
+    assert (out - vector(100.0) - vector()).tolist() == [0, 3, 1, 4, 2, 5, 1, 7, 7, 7, 7]
+
+
 def test_leaves_that_are_not_contiguous() -> None:
     leaves = [torch.arange(6.0).view(2, 3).T, torch.tensor(1.0), torch.tensor([7.0]).expand(4)]
     assert packing().pack(leaves).tolist() == [0, 3, 1, 4, 2, 5, 1, 7, 7, 7, 7]

@@ -187,7 +187,8 @@ class Backend(Arrays, Protocol):
         """`gradient_along` in two halves, for a direction that depends on the gradient.
 
         Returns:
-            `(gradient, along)`, where `along(direction)` gives the other two results.
+            `(gradient, along)`, where `along(direction)` gives the other two results. It is called
+            once at most.
         """
         ...
 

@@ -3,6 +3,10 @@
 The derivative of the gradient is taken by differentiating twice in reverse: of what PyTorch offers
 that is the quickest here (`benchmarks/torch_derivatives.py`), and its first half runs the kernels
 of the plain gradient, so that the bits are the same.
+
+The operations of one step are not recorded and replayed at the others, which would spare what
+autograd costs: equal bits of the gradient do not prove that a record is the loss of another step,
+since a term may come in there whose gradient is zero and whose Hessian is not.
 """
 
 from __future__ import annotations
@@ -234,14 +238,30 @@ class TorchBackend:
         direction: Any,
     ) -> tuple[Any, Any, list[Any]]:
         """The gradient at `w`, and its derivative in a direction: reverse over reverse mode."""
-        gradient, along = self._twice(loss, w, active, rebuild, step, keep=False)
+        gradient, along = self.linearized_gradient(loss, w, active, rebuild, step)
         return gradient, *along(direction)
 
     def linearized_gradient(
         self, loss: Loss, w: Any, active: Sequence[Any], rebuild: Rebuild, step: int
     ) -> tuple[Any, Callable[[Any], tuple[Any, list[Any]]]]:
-        """`gradient_along` in two halves, for a direction that depends on the gradient."""
-        return self._twice(loss, w, active, rebuild, step, keep=True)
+        """`gradient_along` in two halves, for a direction that depends on the gradient.
+
+        The second half can be called once: it gives the graph's memory back as it goes.
+        """
+        if isinstance(loss, CompiledLoss):
+            return self._compiled_twice(loss, w, active, rebuild(active), step)
+        given = [_leaf(x) for x in active]
+        leaves, structure, value = self._evaluated(loss, w, rebuild(given), step, given)
+        with _explained():
+            gradient = _gradient(value, leaves, create_graph=True)
+
+        def along(direction: Any) -> tuple[Any, list[Any]]:
+            with _explained():
+                bars = tree.leaves(direction)
+                found = _pulled(gradient, bars, [*leaves, *given], keep=False)
+            return tree.unflatten(structure, found[: len(leaves)]), found[len(leaves) :]
+
+        return tree.unflatten(structure, [g.detach() for g in gradient]), along
 
     def align(self) -> bool:
         """Evaluate plain gradients with a graph: some formulas of PyTorch ask if there is one."""
@@ -253,31 +273,6 @@ class TorchBackend:
     ) -> tuple[Any, ...]:
         """Call `run(*inputs)`, which returns a tuple of arrays, as one node of the graph."""
         return call(Call(name, run, sweep, self.environment), inputs)
-
-    def _twice(
-        self,
-        loss: Loss,
-        w: Any,
-        active: Sequence[Any],
-        rebuild: Rebuild,
-        step: int,
-        *,
-        keep: bool,
-    ) -> tuple[Any, Callable[[Any], tuple[Any, list[Any]]]]:
-        if isinstance(loss, CompiledLoss):
-            return self._compiled_twice(loss, w, active, rebuild(active), step)
-        given = [_leaf(x) for x in active]
-        leaves, structure, value = self._evaluated(loss, w, rebuild(given), step, given)
-        with _explained():
-            gradient = _gradient(value, leaves, create_graph=True)
-
-        def along(direction: Any) -> tuple[Any, list[Any]]:
-            with _explained():
-                bars = tree.leaves(direction)
-                found = _pulled(gradient, bars, [*leaves, *given], keep=keep)
-            return tree.unflatten(structure, found[: len(leaves)]), found[len(leaves) :]
-
-        return tree.unflatten(structure, [g.detach() for g in gradient]), along
 
     def _compiled_twice(
         self, loss: CompiledLoss, w: Any, active: Sequence[Any], hyper: Any, step: int

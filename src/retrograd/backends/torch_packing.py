@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any
 
@@ -42,13 +42,13 @@ class Packing:
         self.kinds = [kinds[dtype] for dtype in dtypes]
         self.mixed = len(set(self.kinds)) > 1
         self.kind = torch.float64 if self.mixed else self.kinds[0]
-        self._shapes = shapes
-        self._sizes = list(map(prod, shapes))
+        self._places = list(_places(shapes))
 
     def unpack(self, flat: NDArray[Any]) -> list[Tensor]:
         """The leaves of a flat vector, on their device, in new memory."""
-        parts = torch.from_numpy(flat).to(self.device, self.kind, copy=True).split(self._sizes)
-        leaves = [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
+        whole = torch.from_numpy(flat).to(self.device, self.kind, copy=True)
+        # One call per leaf: `split` and `view` would be two.
+        leaves = [whole.as_strided(*place) for place in self._places]
         if not self.mixed:
             return leaves
         return [x.to(kind) for x, kind in zip(leaves, self.kinds, strict=True)]
@@ -61,3 +61,14 @@ class Packing:
     def add(self, leaves: Sequence[Tensor], out: NDArray[Any]) -> None:
         """Add leaves to a flat vector."""
         out += self.pack(leaves)
+
+
+# Shape, strides in elements, and first element of a leaf in the flat vector.
+Place = tuple[tuple[int, ...], tuple[int, ...], int]
+
+
+def _places(shapes: Sequence[tuple[int, ...]]) -> Iterator[Place]:
+    first = 0
+    for shape in shapes:
+        yield shape, tuple(prod(shape[i:]) for i in range(1, len(shape) + 1)), first
+        first += prod(shape)
