@@ -43,7 +43,8 @@ class Increments:
         workspace: scratch, shared with other slots; by default one of its own.
 
     Attributes:
-        scale: what the slot stands for is this many times its integers, for error messages.
+        scale: what the slot stands for is at least this many times its integers, (K,); for error
+            messages.
 
     Example:
         >>> slot = np.array([0, 16])
@@ -68,7 +69,7 @@ class Increments:
         self.lattice = lattice
         self.layout = layout
         self.slot = slot
-        self.scale = 1.0
+        self.scale: Floats = np.ones(1)
         self._stretch = layout.size if layout.size <= WHOLE else STRETCH
         workspace = workspace or Workspace(layout, lattice.words)
         self._product = workspace.floats[-1]
@@ -153,7 +154,7 @@ class Increments:
                     step=step,
                     layout=self.layout,
                     first=span.start,
-                    scale=self.scale,
+                    scale=float(self.scale.min()),
                 )
 
     def subtract(
@@ -221,7 +222,7 @@ class Increments:
             step=step,
             layout=self.layout,
             first=first,
-            scale=self.scale,
+            scale=float(self.scale.min()),
         )
 
     def _goes_on(self, first: int, count: int) -> bool:

@@ -44,11 +44,13 @@ class Run(NamedTuple):
         span: its place in the flat vector.
         leaves: the numbers of the leaves; none where nothing differs from leaf to leaf.
         lengths: (R,) int64, their sizes; None for a large leaf, which is alone.
+        parts: the places of the small leaves in the stretch.
     """
 
     span: slice
     leaves: slice
     lengths: NDArray[np.int64] | None = None
+    parts: tuple[slice, ...] = ()
 
 
 class Piece(NamedTuple):
@@ -317,7 +319,11 @@ class Layout:
             ):
                 span = slice(self.offsets[first], self.leaves[leaf].stop)
                 lengths = np.array(self.sizes[first : leaf + 1], np.int64)
-                yield Run(span, slice(first, leaf + 1), lengths)
+                parts = tuple(
+                    slice(own.start - span.start, own.stop - span.start)
+                    for own in self.leaves[first : leaf + 1]
+                )
+                yield Run(span, slice(first, leaf + 1), lengths, parts)
                 first = leaf + 1
 
     def _block(self, span: slice) -> Block:

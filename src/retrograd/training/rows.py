@@ -98,12 +98,7 @@ class Dots:
         elif run.lengths is None:
             self.sums[run.leaves.start] += a @ b
         else:
-            ends = np.cumsum(run.lengths).tolist()
-            for leaf, stop, length in zip(
-                range(run.leaves.start, run.leaves.stop), ends, run.lengths.tolist(), strict=True
-            ):
-                part = slice(stop - length, stop)
-                self.sums[leaf] += a[part] @ b[part]
+            self.sums[run.leaves] += [a[part] @ b[part] for part in run.parts]
 
 
 def aligned(rows: list[Row]) -> list[Floats]:

@@ -160,7 +160,7 @@ class State:
     def units(self, slot: str, factor: Floats) -> Floats:
         """A factor, (1,), (L,) or (N,), in units of the slot's integers, likewise."""
         scale = self.scale(slot)
-        self._increments[slot].scale = float(np.min(scale))
+        self._increments[slot].scale = scale
         if len(factor) == self.layout.size and 1 < len(scale) < self.layout.size:
             scale = self.layout.spread(scale, np.empty(self.layout.size))
         return factor / scale

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrograd.backends import NumpyBackend
-from retrograd.lattice.layout import WHOLE, Run
+from retrograd.lattice.layout import WHOLE
 from retrograd.optimizers import Add, AddScaled, Decay, Program, RaiseTo
 from retrograd.optimizers.program import GIVEN, itself
 from retrograd.training.factors import factor_of
@@ -143,7 +143,7 @@ class Step:
                 self.state.decay(slot)
             elif isinstance(statement, AddScaled):
                 largest = self._largest(statement.source)
-                for run, source, units, _ in self._multiples(statement, self._factor(statement)):
+                for run, source, units in self._multiples(statement, self._factor(statement)):
                     self.state.add(slot, source, units, self.index, run.span.start, largest)
             elif isinstance(statement, Add):
                 for stretch in self._stretches(statement):
@@ -197,13 +197,14 @@ class Step:
         dots = Dots(factor) if wanted.intersection(statement.reads) else None
         state.undo_decay(slot)
         applied = state.decays[slot].applied(factor.values)
+        if dots is None:
+            Row(applied, state.layout).times(bar, bar)
+            return
         for run, share, scale in state.layout.walk(applied, state.scale(slot)):
             part = bar[run.span]
-            if dots is not None:
-                dots.add(run, part, state.part(slot, run.span, scale))
+            dots.add(run, part, state.part(slot, run.span, scale))
             part *= share
-        if dots is not None:
-            self._found_factor(statement, dots.sums, wanted, found)
+        self._found_factor(statement, dots.sums, wanted, found)
 
     def _undo_multiple(
         self, statement: AddScaled, bars: Mapping[str, Floats], wanted: set[str], found: Found
@@ -214,7 +215,7 @@ class Step:
         dots = Dots(factor) if wanted.intersection(statement.reads) else None
         known = statement.source == "gradient" and self._directed
         carried = None if known else bars[statement.source]
-        for run, source, units, value in self._multiples(statement, factor):
+        for run, source, units, value in self._multiples(statement, factor, factor.values):
             first = run.span.start
             self.state.subtract(statement.slot, source, units, self.index, first, largest)
             part = bar[run.span]
@@ -226,18 +227,18 @@ class Step:
             self._found_factor(statement, dots.sums, wanted, found)
 
     def _multiples(
-        self, statement: AddScaled, factor: Row
-    ) -> Iterator[tuple[Run, NDArray[Any], float | Floats, float | Floats]]:
-        """Runs, each with the source, and the factor in units of the slot and as it is."""
+        self, statement: AddScaled, factor: Row, *columns: Floats
+    ) -> Iterator[tuple[Any, ...]]:
+        """Runs, each with the source, the factor in units of the slot, and what columns say."""
         state, name = self.state, statement.source
         units = state.units(statement.slot, factor.values)
         if name == "gradient":
             assert self.gradient is not None
-            for run, unit, value in state.layout.walk(units, factor.values):
-                yield run, self.gradient[run.span], unit, value
+            for run, *numbers in state.layout.walk(units, *columns):
+                yield run, self.gradient[run.span], *numbers
             return
-        for run, unit, value, scale in state.layout.walk(units, factor.values, state.scale(name)):
-            yield run, state.part(name, run.span, scale), unit, value
+        for run, scale, *numbers in state.layout.walk(state.scale(name), units, *columns):
+            yield run, state.part(name, run.span, scale), *numbers
 
     def _undo_increment(
         self, statement: Add | RaiseTo, bars: Mapping[str, Floats], wanted: set[str], found: Found
@@ -298,7 +299,7 @@ class Step:
         state, size = self.state, self.state.layout.size
         units = state.units(statement.slot, _ONE)
         if not (isinstance(statement, Add) and statement.elementwise and size > _SMALL):
-            yield _Stretch(slice(0, size), Row(units, state.layout).spread, {})
+            yield _Stretch(slice(0, size), Row(units, state.layout).spread, _NONE)
             return
         slots = [name for name in statement.reads if name in state.slots]
         for run, unit, *scales in state.layout.walk(units, *map(state.scale, slots)):
@@ -372,6 +373,7 @@ class Step:
 
 
 _ONE = np.ones(1)
+_NONE: Mapping[str, float] = {}
 # Slots of up to this many elements are not cut into blocks: the calls would cost more.
 _SMALL = WHOLE
 
