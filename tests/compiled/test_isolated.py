@@ -104,3 +104,15 @@ def test_it_stays_a_branch_where_many_are_mapped() -> None:
     assert "cond[" in text
     assert "select_n" not in text
     np.testing.assert_allclose(jax.vmap(step)(xs), a_map(xs, 0.5), rtol=1e-6)
+
+
+@pytest.mark.parametrize("before", [1.0, np.nan, np.inf, -np.inf])
+def test_what_comes_before_changes_nothing(before: float) -> None:
+    x, p = start(5), jnp.float32(0.3)
+    ahead = [jnp.full((2, 3), before), jnp.arange(2), jnp.zeros(0), jnp.array([True])]
+
+    @jax.jit
+    def run(x: Any, p: Any, ahead: Any) -> Any:
+        return isolated(lambda x, p: (a_map(x, p), None), (x, p), after=ahead)[0]
+
+    np.testing.assert_array_equal(run(x, p, ahead), run(x, p, ()))

@@ -43,7 +43,7 @@ class Counter(Dynamics):
     def first(self) -> Any:
         return jnp.array([1_000_003, -77])
 
-    def advance(self, state: Any, t: Any) -> tuple[Any, Any]:
+    def advance(self, state: Any, t: Any, after: Any = ()) -> tuple[Any, Any]:
         return (5 * state >> 3) + t, jnp.float32(t)
 
     def record(self, state: Any, tape: Any, t: Any) -> tuple[Any, Any, Any]:

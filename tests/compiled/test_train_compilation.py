@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import jax
@@ -13,6 +14,8 @@ import retrograd as rg
 from retrograd.adjoints import Checkpointed, Reversible, Stored
 
 ADJOINTS = [Stored(), Reversible(), Reversible(checkpoints=3), Checkpointed(4)]
+# The side of a square matrix that is not joined with other leaves.
+LARGE = 130
 
 
 def loss(w: Any, aim: Any, step: Any) -> Any:
@@ -96,3 +99,40 @@ def test_under_jit_the_loss_is_traced_once_for_all_calls() -> None:
     before = len(traced)
     slope(jnp.full(12, 0.02))
     assert len(traced) == before
+
+
+def copied_in_loops(adjoint: Any) -> list[str]:
+    """The kinds of the large arrays that a compiled hypergradient copies within its loops."""
+    x = jnp.ones((7, LARGE))
+
+    def loss(w: Any, decay: Any, step: Any) -> Any:
+        return jnp.mean(jnp.tanh(x @ w) @ (w * decay))
+
+    def outer(rate: Any, momentum: Any, decay: Any, w0: Any) -> Any:
+        optimizer = rg.Momentum(rate=rate, momentum=momentum)
+        return jnp.sum(rg.train(loss, w0, decay, optimizer, 50, adjoint=adjoint) ** 2)
+
+    numbers = jnp.float32(0.1), jnp.float32(0.9), jnp.float32(0.3)
+    differentiated = jax.jit(jax.grad(outer, (0, 1, 2, 3)))
+    text = differentiated.lower(*numbers, jnp.full((LARGE, LARGE), 0.01)).compile().as_text()
+    assert text is not None
+    bodies = set(re.findall(r"body=%([\w.\-]+)", text))
+    named = (re.match(r"\s*%([\w.\-]+) ", block) for block in text.split("\n\n"))
+    return [
+        kind
+        for name, block in zip(named, text.split("\n\n"), strict=True)
+        if name is not None and name[1] in bodies
+        for kind in re.findall(rf"= (\w+)\[{LARGE},{LARGE}\]\S* copy\(", block)
+    ]
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="other compilers copy otherwise")
+def test_the_sweep_changes_adjoints_in_place() -> None:
+    assert "f32" not in copied_in_loops(Reversible(bits=0.25))
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="other compilers copy otherwise")
+@pytest.mark.parametrize("adjoint", [Stored(), Checkpointed(3)], ids=repr)
+def test_a_run_that_keeps_states_changes_one_in_place(adjoint: Any) -> None:
+    # The first state is copied into the loop.
+    assert copied_in_loops(adjoint).count("s64") <= 1

@@ -111,12 +111,13 @@ class Dynamics(ABC):
         """The first state."""
 
     @abstractmethod
-    def advance(self, state: Any, t: Any) -> tuple[Any, Any]:
+    def advance(self, state: Any, t: Any, after: Any = ()) -> tuple[Any, Any]:
         """The next state, and the loss at this one (0 where there is none).
 
         Args:
             state: x_t.
             t: int32.
+            after: a pytree of what is made of this state before it is changed in place.
         """
 
     @abstractmethod

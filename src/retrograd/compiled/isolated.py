@@ -22,7 +22,11 @@ __all__ = ["isolated"]
 
 
 def isolated(
-    function: Callable[..., tuple[Any, Any]], args: Sequence[Any], *, whole: bool = True
+    function: Callable[..., tuple[Any, Any]],
+    args: Sequence[Any],
+    *,
+    whole: bool = True,
+    after: Any = (),
 ) -> tuple[Any, Any]:
     """`function(*args)`, compiled by itself.
 
@@ -31,6 +35,8 @@ def isolated(
             it computes (such as the linear function of `jax.linearize`).
         args: pytrees of arrays, floats among them.
         whole: False says that the second result is not used. It is computed all the same.
+        after: a pytree of what is computed before. A compiler copies an array that is changed in
+            place unless it can tell that what reads the old one comes first.
 
     Returns:
         The results, and the second pytree.
@@ -48,7 +54,7 @@ def isolated(
         return flat, [x for x in others if id(x) not in own]
 
     shapes = jax.eval_shape(branch, given)
-    number = _some_number(given)
+    number = _tied_sum(_some_number(given), jax.tree.leaves(after))
     flat, computed = lax.cond(
         _impossible(number), lambda _: _like(shapes, _sorted(number)), branch, given
     )
@@ -90,9 +96,14 @@ def _like(shapes: Any, number: Any) -> Any:
 
 def _tied(x: Any, others: Sequence[Any]) -> Any:
     """x, which depends on the others for all that a compiler knows."""
-    token = jnp.zeros((), x.dtype)
-    for other in others:
-        if jnp.issubdtype(other.dtype, jnp.number) and other.size:
-            token = token + other.reshape(-1)[0].real.astype(x.dtype)
+    token = _tied_sum(jnp.zeros((), x.dtype), others)
     # A loop, of no rounds, because it is fused with nothing that comes after.
     return lax.fori_loop(0, _impossible(token).astype(jnp.int32), lambda _, x: x + 1, x)
+
+
+def _tied_sum(number: Any, others: Sequence[Any]) -> Any:
+    """A number that depends on all arrays."""
+    for other in others:
+        if jnp.issubdtype(other.dtype, jnp.number) and other.size:
+            number = number + other.reshape(-1)[0].real.astype(number.dtype)
+    return number

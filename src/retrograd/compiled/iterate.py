@@ -93,13 +93,13 @@ class Iteration(Dynamics):
         # With an explicit dtype: the type of a Python number would change within the loop.
         return [lax.convert_element_type(leaf, leaf.dtype) for leaf in self.start]
 
-    def advance(self, state: Leaves, t: Any) -> tuple[Leaves, None]:
+    def advance(self, state: Leaves, t: Any, after: Any = ()) -> tuple[Leaves, None]:
         def step(state: Leaves, inputs: Leaves, t: Any) -> tuple[Leaves, None]:
             return self.step(state, inputs, t), None
 
         # Steps that are taken again, in another loop, are to have their old bits.
         with jax.enable_x64(self.wide):
-            state, _ = isolated(step, (state, list(self.inputs), t))
+            state, _ = isolated(step, (state, list(self.inputs), t), after=after)
         return state, None
 
     def values(self, state: Leaves, t: Any) -> Leaves:

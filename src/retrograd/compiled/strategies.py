@@ -215,7 +215,7 @@ class StoredStrategy(Strategy):
         def take(state: Any, kept: Any, t: Any) -> Any:
             # Steps before the first that is kept write to its place, and are written over.
             kept = _put(kept, dynamics.values(state, t), jnp.maximum(t - first, 0))
-            state, loss = dynamics.advance(state, t)
+            state, loss = dynamics.advance(state, t, after=kept)
             return state, kept, loss
 
         return self.run(dynamics, take, state, kept)
@@ -337,7 +337,7 @@ class ReversibleStrategy(Strategy):
             segment = jnp.searchsorted(starts, t, side="right") - 1
             at_start = starts[segment] == t
             kept = lax.cond(at_start, lambda: _put(kept, state, segment), lambda: kept)
-            state, loss = dynamics.advance(state, t)
+            state, loss = dynamics.advance(state, t, after=kept)
             return state, kept, loss
 
         return self.run(dynamics, take, state, _stack(state, len(starts)))
@@ -388,7 +388,7 @@ class CheckpointedStrategy(Strategy):
 
         def take(state: Any, kept: Any, t: Any) -> Any:
             kept = self._saved(kept, state, where[t])
-            state, loss = dynamics.advance(state, t)
+            state, loss = dynamics.advance(state, t, after=kept)
             return state, kept, loss
 
         return self.run(dynamics, take, state, _stack(state, self.slots))

@@ -148,8 +148,8 @@ class Training(Dynamics):
     def first(self) -> Slots:
         return self.readings.start(self.parts.joined(self.weights))
 
-    def advance(self, state: Slots, t: Any) -> tuple[Slots, Any]:
-        value, gradient = self._gradient(state, t)
+    def advance(self, state: Slots, t: Any, after: Any = ()) -> tuple[Slots, Any]:
+        value, gradient = self._gradient(state, t, after)
         state, _ = self.readings.take(state, gradient, _rows(self.tables, t), t, self.scales)
         return state, value
 
@@ -173,7 +173,8 @@ class Training(Dynamics):
         # as long as an undone addition.
         between = {**still, **{slot: self._cast(walk.values(slot)) for slot in readings.moved}}
         bars = self._over_move(between, t, bars)
-        gradient, push = self._linearized(between[POSITION], t)
+        # What reads the adjoints and values that are then changed ends in the tables.
+        gradient, push = self._linearized(between[POSITION], t, after=bars.tables)
         state = readings.undo_rest(walk, gradient, tape)
         here = self.values(state, t)
         bars = self._over_learning(here, gradient, push, t, bars)
@@ -289,22 +290,22 @@ class Training(Dynamics):
     # The forward run and the sweep evaluate the gradient by the same code, the intermediate results
     # that only the sweep needs included: otherwise its last bits might differ.
 
-    def _gradient(self, state: Slots, t: Any) -> tuple[Any, list[Any]]:
+    def _gradient(self, state: Slots, t: Any, after: Any = ()) -> tuple[Any, list[Any]]:
         """The loss, and its gradient by part."""
         scales = self.scales.get(POSITION)
         scale = None if scales is None else self._scale_at(scales, t)
         weights = self._cast(self.readings.values(POSITION, state[POSITION], scale))
-        value, gradient, _ = self._derivatives(weights, t, whole=False)
+        value, gradient, _ = self._derivatives(weights, t, whole=False, after=after)
         # A loss that is no number stops the run, though its gradient may be finite.
         least = min(range(len(gradient)), key=lambda part: gradient[part].size)
         gradient[least] = jnp.where(jnp.isfinite(value), gradient[least], jnp.nan)
         return value, gradient
 
     def _linearized(
-        self, weights: list[Any], t: Any
+        self, weights: list[Any], t: Any, after: Any = ()
     ) -> tuple[list[Any], Callable[[list[Any]], tuple[list[Any], list[Any]]]]:
         """The gradient, and its derivative: forward over reverse mode."""
-        _, gradient, push = self._derivatives(weights, t, whole=True)
+        _, gradient, push = self._derivatives(weights, t, whole=True, after=after)
 
         def along(direction: list[Any]) -> tuple[list[Any], list[Any]]:
             with jax.enable_x64(self.wide):
@@ -313,11 +314,13 @@ class Training(Dynamics):
 
         return gradient, along
 
-    def _derivatives(self, weights: list[Any], t: Any, *, whole: bool) -> tuple[Any, ...]:
+    def _derivatives(
+        self, weights: list[Any], t: Any, *, whole: bool, after: Any = ()
+    ) -> tuple[Any, ...]:
         """The loss, its gradient by part, and the derivative of both along parts."""
         with jax.enable_x64(self.wide):
             (value, gradient), push = isolated(
-                self._linearize, (weights, list(self.inputs), t), whole=whole
+                self._linearize, (weights, list(self.inputs), t), whole=whole, after=after
             )
         return value, gradient, push
 
@@ -386,9 +389,11 @@ class Training(Dynamics):
 
         _, pullback = jax.vjp(learn, values, gradient, wanted)
         slots, direction, rises = pullback(bars.slots)
-        along, mixed = push(direction)
-        slots[POSITION] = [a + b for a, b in zip(slots[POSITION], along, strict=True)]
-        hyper = [a + b for a, b in zip(bars.hyper, mixed, strict=True)]
+        # Optimizers subtract the gradient, so the direction is mostly another array times -1. The
+        # compiler joins the two factors, and takes the other array.
+        along, mixed = push([x * -1 for x in direction])
+        slots[POSITION] = [a - b for a, b in zip(slots[POSITION], along, strict=True)]
+        hyper = [a - b for a, b in zip(bars.hyper, mixed, strict=True)]
         return Bars(slots, hyper, self._risen(bars.tables, rises, t))
 
     def _given(self, t: Any) -> tuple[dict[str, Any], dict[str, Any]]:
