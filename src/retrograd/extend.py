@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from retrograd.autodiff import primitive as _engine
 from retrograd.autodiff.box import OPERATORS
+from retrograd.autodiff.own_rules import counted
 from retrograd.autodiff.primitive import Primitive, elementwise, linear, match, multilinear
 from retrograd.autodiff.tape import missing as _missing
 from retrograd.errors import ArgumentError
@@ -103,6 +104,7 @@ def defvjp(function: Callable[..., Any], *vjps: Rule | None) -> None:
         known.reads = [_engine.reads_of(rule, -2) for rule in known.vjps]
         known.plans.clear()
         known.keywords.clear()
+        known.evaluate = counted(known.evaluate)
 
 
 def defjvp(function: Callable[..., Any], *jvps: Rule | None) -> None:
@@ -123,6 +125,7 @@ def defjvp(function: Callable[..., Any], *jvps: Rule | None) -> None:
         known.jvps = [_stated(rule, known, i, "forward") for i, rule in enumerate(jvps)]
         known.pushforward = None
         known.keywords.clear()
+        known.evaluate = counted(known.evaluate)
 
 
 def _known(function: Callable[..., Any]) -> list[Primitive]:

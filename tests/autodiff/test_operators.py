@@ -11,6 +11,7 @@ import pytest
 import retrograd as rg
 import retrograd.numpy as rnp
 from retrograd.errors import ArgumentError, DifferentiationError
+from retrograd.extend import defjvp, defvjp, primitive
 
 X = np.array([0.3, 0.7, 1.1])
 V = np.array([1.0, -2.0, 0.5])
@@ -496,6 +497,39 @@ def test_hvp_is_of_the_gradient_that_a_rule_of_ones_own_gives():
     x = np.array([0.1, 0.9, -0.05])
     found = rg.hvp(lambda x: np.sum(3 * clip(x) ** 2))(x, np.ones(3))
     np.testing.assert_allclose(found, [6.0, 0.0, 6.0])
+
+
+def scaled_clip(*rules):
+    """Of three arguments, with a reverse mode that is not the transposed forward mode."""
+    scaled = primitive(lambda x, scale, shift: x * scale + shift)
+    for state in rules:
+        if state is defvjp:
+            state(scaled, lambda g, ans, x, scale, shift: np.clip(g * scale, -1.0, 1.0))
+        else:
+            state(scaled, lambda d, ans, x, scale, shift: d * scale)
+    return lambda x: scaled(x, 2.0, shift=0.0)
+
+
+@pytest.mark.parametrize("rules", [(defvjp, defjvp), (defjvp, defvjp), (defvjp,)])
+def test_hvp_is_of_the_gradient_that_stated_rules_give(rules):
+    clip = scaled_clip(*rules)
+    x = np.array([0.1, 0.9, -0.05])
+
+    def loss(x):
+        return np.sum(3 * clip(x) ** 2)
+
+    found = rg.hvp(loss)(x, np.ones(3))
+    step = 1e-6
+    slope = (rg.grad(loss)(x + step) - rg.grad(loss)(x - step)) / (2 * step)
+    np.testing.assert_allclose(found, slope, atol=1e-6)
+
+
+def test_hvp_of_the_gradient_by_one_rule_instead_of_the_package_s():
+    x = np.array([0.3, -0.4])
+    sine = primitive(np.sin)
+    defjvp(sine, lambda d, ans, x: d * np.cos(x))
+    defvjp(sine, lambda g, ans, x: g)
+    np.testing.assert_allclose(rg.hvp(lambda x: np.sum(sine(x)))(x, x), [0.0, 0.0])
 
 
 def test_hvp_agrees_with_the_tangent_of_the_gradient():

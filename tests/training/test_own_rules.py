@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import retrograd as rg
+from retrograd.extend import defjvp, defvjp, primitive
 
 START = np.array([0.3, -0.5, 1.1, 0.4])
 STEPS = 6
@@ -25,7 +26,18 @@ def scaled(primals: Any, tangents: Any) -> Any:
     return primals[0], tangents[0] * (1 + primals[0] ** 2)
 
 
+def stated(*, forward: bool) -> Any:
+    """By `retrograd.extend`, with a forward mode that is not that of the reverse mode, or none."""
+    same = primitive(lambda x: 1.0 * x)
+    defvjp(same, lambda g, ans, x: np.clip(g, -0.1, 0.1))
+    if forward:
+        defjvp(same, lambda d, ans, x: d)
+    return same
+
+
 RULES = {
+    "stated": stated(forward=True),
+    "stated in reverse": stated(forward=False),
     "clipped": rg.custom_vjp(lambda x: x, clipped),
     "reversed": rg.custom_vjp(lambda x: x, reversed_),
     "scaled": rg.custom_jvp(lambda x: x, scaled),

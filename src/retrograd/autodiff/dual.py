@@ -36,7 +36,7 @@ class Dual(Trace):
             else:
                 values.append(operand(primitive.function, arg))
         # On the first level there is no outer trace to ask.
-        evaluate = primitive.function if self.level == 1 else primitive
+        evaluate = primitive.evaluate if self.level == 1 else primitive
         ans = evaluate(*values, **kwargs)
         if not primitive.differentiable:
             return ans

@@ -1,4 +1,4 @@
-"""Whether functions with rules of the user's own are met: those of `custom_vjp` and `custom_jvp`.
+"""Whether functions with rules of the user's own are met: of `custom_vjp`, `custom_jvp`, `extend`.
 
 Such rules need not be the derivative of their function, as those that clip or reverse a gradient on
 its way. The Hessian by such rules is not symmetric.
@@ -7,10 +7,12 @@ its way. The Hessian by such rules is not symmetric.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import Any
 
-__all__ = ["Seen", "looking_for_rules", "rules_met"]
+__all__ = ["Seen", "counted", "looking_for_rules", "rules_met"]
 
 
 class _Calls(threading.local):
@@ -32,6 +34,20 @@ class Seen:
 def rules_met() -> None:
     """A function with rules of the user's own is called."""
     _CALLS.count += 1
+
+
+def counted(evaluate: Callable[..., Any]) -> Callable[..., Any]:
+    """A function whose calls are such calls."""
+    if hasattr(evaluate, "_counted"):
+        return evaluate
+
+    @wraps(evaluate)
+    def counting(*args: Any, **kwargs: Any) -> Any:
+        rules_met()
+        return evaluate(*args, **kwargs)
+
+    counting._counted = True  # type: ignore[attr-defined]
+    return counting
 
 
 @contextmanager

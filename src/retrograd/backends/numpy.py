@@ -17,7 +17,7 @@ from retrograd.autodiff.own_rules import looking_for_rules
 from retrograd.autodiff.primitive import Everywhere, Primitive, elementwise
 from retrograd.autodiff.rules.joining import array
 from retrograd.autodiff.trace import Traced
-from retrograd.errors import DifferentiationError
+from retrograd.errors import DifferentiationError, MissingRuleError
 
 __all__ = ["NumpyBackend"]
 
@@ -158,11 +158,12 @@ class NumpyBackend:
             mixed second derivative's product with it. The gradient has the bits of
             `value_and_gradient`: the same operations on the same arrays in the same order.
         """
-        with looking_for_rules() as rules:
-            result, pushed = jvp(_gradients(loss, active, rebuild, step), (w,), (direction,))
-        if rules.any:
+        gradients = _gradients(loss, active, rebuild, step)
+        found = _unless_rules(lambda: jvp(gradients, (w,), (direction,)))
+        if found is None:
             gradient, along = _pulled_back(loss, w, active, rebuild, step)
             return gradient, *along(direction)
+        result, pushed = found
         return result[0], pushed[0], pushed[1] if active else []
 
     @staticmethod
@@ -178,10 +179,10 @@ class NumpyBackend:
         Returns:
             `(gradient, along)`, where `along(direction)` gives the other two results.
         """
-        with looking_for_rules() as rules:
-            result, push = linearize(_gradients(loss, active, rebuild, step), w)
-        if rules.any:
+        found = _unless_rules(lambda: linearize(_gradients(loss, active, rebuild, step), w))
+        if found is None:
             return _pulled_back(loss, w, active, rebuild, step)
+        result, push = found
 
         def along(direction: Any) -> tuple[Any, list[Any]]:
             pushed = push(direction)
@@ -294,6 +295,16 @@ def _gradients(
 
     both = value_and_grad(active_loss, (0, 1) if active else (0,))
     return lambda w: both(w, list(active))[1]
+
+
+def _unless_rules(differentiate: Callable[[], Any]) -> Any:
+    """A derivative in forward mode; None if rules of the user's own were met, or one is missing."""
+    with looking_for_rules() as rules:
+        try:
+            found = differentiate()
+        except MissingRuleError:
+            found = None
+    return None if rules.any else found
 
 
 def _pulled_back(

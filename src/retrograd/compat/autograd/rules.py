@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from retrograd.autodiff import records, tree, vjp
 from retrograd.autodiff.opaque import Opaque
+from retrograd.autodiff.own_rules import rules_met
 from retrograd.autodiff.trace import Traced
 from retrograd.errors import ArgumentError, MissingRuleError
 
@@ -189,5 +190,6 @@ def _filled(derivative: Any, value: Any) -> Any:
 def call(stated: Stated, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a function with rules: as one operation where something is traced."""
     if any(isinstance(leaf, Traced) for leaf in tree.leaves((args, kwargs))):
+        rules_met()
         return Call(stated, args, kwargs).result()
     return stated.function(*args, **kwargs)
