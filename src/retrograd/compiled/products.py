@@ -62,6 +62,7 @@ def arranged(function: Callable[..., Any]) -> Callable[..., Any]:
 def _evaluated(jaxpr: Any, constants: Sequence[Any], args: Sequence[Any]) -> list[Any]:
     """The results of a program, its products arranged."""
     values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*constants, *args], strict=True))
+    # Of every product a.T @ b: what it is made of, because its transpose need not be taken of it.
     makers: dict[Any, tuple[Any, Any, Mapping[str, Any]]] = {}
 
     def read(variable: Any) -> Any:
@@ -71,9 +72,11 @@ def _evaluated(jaxpr: Any, constants: Sequence[Any], args: Sequence[Any]) -> lis
         given = [read(variable) for variable in equation.invars]
         if _is_product(equation):
             a, b = given
-            makers[equation.outvars[0]] = (a, b, equation.params)
             found = [_product(a, b, equation.params)]
-        elif equation.primitive is transpose_p and equation.invars[0] in makers:
+            if equation.params["dimension_numbers"] == _TRANSPOSED_FIRST:
+                makers[equation.outvars[0]] = (a, b, equation.params)
+        elif _is_transpose(equation) and equation.invars[0] in makers:
+            # (a.T @ b).T is b.T @ a, a product of the same form.
             a, b, params = makers[equation.invars[0]]
             found = [_product(b, a, params)]
         elif equation.primitive.name in ("jit", "pjit"):
@@ -105,6 +108,11 @@ def _is_product(equation: Any) -> bool:
     kinds = [(variable.aval.ndim, variable.aval.dtype) for variable in equation.invars]
     numbers = equation.params["dimension_numbers"]
     return kinds == [(2, jnp.float32)] * 2 and numbers in (_AS_WRITTEN, _TRANSPOSED_FIRST)
+
+
+def _is_transpose(equation: Any) -> bool:
+    """Whether an equation swaps the two axes of a matrix."""
+    return equation.primitive is transpose_p and equation.params["permutation"] == (1, 0)
 
 
 def _product(a: Any, b: Any, params: Mapping[str, Any]) -> Any:
