@@ -145,3 +145,15 @@ def test_refusals_name_the_cure() -> None:
         layout.join([np.ones(2)])
     with pytest.raises(ArgumentError, match=r"array for b has shape \(2,\); give shape \(3,\)"):
         layout.join([np.ones(2), np.ones(2)])
+
+
+def test_the_whole_vector_is_one_run_that_meets_every_column() -> None:
+    layout = Layout([(2,), (3, 1), (9000,)])
+    whole = layout.whole
+    assert whole.span == slice(0, layout.size)
+    assert [part.stop - part.start for part in whole.parts] == [2, 3, 9000]
+    by_leaf = np.array([1.0, 2.0, 3.0])
+    assert np.array_equal(layout.met(whole, by_leaf), layout.spread(by_leaf, np.empty(layout.size)))
+    assert layout.met(whole, np.array([4.0])) == 4.0
+    element = np.arange(float(layout.size))
+    assert np.array_equal(layout.met(whole, element), element)

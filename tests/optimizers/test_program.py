@@ -179,3 +179,34 @@ def test_intervals() -> None:
     assert str(half_open) == "[0, 1)"
     assert str(Interval(0.0, low_open=True)) == "(0, inf)"
     assert 0.0 not in Interval(0.0, low_open=True)
+
+
+def test_one_walk_carries_out_what_elements_can_do_by_themselves() -> None:
+    def shape(program: Program) -> list[tuple[list[str], list[str]]]:
+        return [([s.slot for s in w.decays], [s.slot for s in w.others]) for w in program.walks]
+
+    assert shape(rg.Momentum(0.1).program) == [(["velocity"], ["velocity", "weights"])]
+    assert shape(rg.Adam().program) == [(["first", "second"], ["first", "second", "weights"])]
+    square = lambda gradient: gradient**2  # noqa: E731
+    everything = lambda gradient, xp: gradient / xp.sum(gradient)  # noqa: E731
+    cases: list[tuple[tuple[Any, ...], list[tuple[list[str], list[str]]]]] = [
+        # What needs all elements at once stands alone, and so does a maximum.
+        (
+            (add("v", square, elementwise=True), add("weights", everything)),
+            [([], ["v"]), ([], ["weights"])],
+        ),
+        ((raise_to("v", square), add("weights", "v", "rate")), [([], ["v"]), ([], ["weights"])]),
+        # A slot decays before the walk, so nothing in it may have met the slot.
+        (
+            (add("weights", "v", "rate"), decay("v", "rate")),
+            [([], ["weights"]), (["v"], [])],
+        ),
+        ((decay("v", "rate"), decay("v", "rate")), [(["v"], []), (["v"], [])]),
+        # A slot is added to once in a walk.
+        (
+            (add("v", "gradient", "rate"), add("v", "weights", "rate")),
+            [([], ["v"]), ([], ["v"])],
+        ),
+    ]
+    for statements, expected in cases:
+        assert shape(Program(("v",), statements)) == expected

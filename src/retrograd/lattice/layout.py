@@ -94,6 +94,7 @@ class Layout:
         leaves: the span of each leaf, as slices.
         blocks: the flat vector cut into spans that stay in the cache.
         runs: the flat vector cut along its leaves: parts of large ones, and small ones together.
+        whole: all of it as one run.
 
     Raises:
         ArgumentError: there is no leaf, a leaf is empty, the names do not fit the shapes, or the
@@ -126,6 +127,7 @@ class Layout:
         self.blocks = tuple(self._block(span) for span in chunks(self.size, block))
         self._length = self.size if self.size <= WHOLE else STRETCH
         self.runs = tuple(self._runs())
+        self.whole = self._together(0, len(self))
         self._stretches = tuple(Run(span, slice(0)) for span in chunks(self.size, self._length))
 
     def __len__(self) -> int:
@@ -149,11 +151,16 @@ class Layout:
             ...     run.span, rate
             (slice(0, 5, None), array([5., 5., 7., 7., 7.]))
         """
-        by_leaf = 1 < len(self) < self.size and any(len(c) == len(self) for c in columns)
-        for run in self.runs if by_leaf else self._stretches:
-            yield run, *[self._met(run, numbers) for numbers in columns]
+        for run in self.stretches(*columns):
+            yield run, *[self.met(run, numbers) for numbers in columns]
 
-    def _met(self, run: Run, columns: NDArray[np.float64]) -> float | NDArray[np.float64]:
+    def stretches(self, *columns: NDArray[np.float64]) -> Sequence[Run]:
+        """The stretches of a `walk` with these columns."""
+        by_leaf = 1 < len(self) < self.size and any(len(c) == len(self) for c in columns)
+        return self.runs if by_leaf else self._stretches
+
+    def met(self, run: Run, columns: NDArray[np.float64]) -> float | NDArray[np.float64]:
+        """The entry of a `walk` for one of its columns at one of its stretches, or at `whole`."""
         if len(columns) == 1:
             return float(columns[0])
         if len(columns) == self.size:
@@ -317,14 +324,15 @@ class Layout:
                 leaf == leaves[-1]
                 or self.leaves[leaf + 1].stop - self.offsets[first] > self._length
             ):
-                span = slice(self.offsets[first], self.leaves[leaf].stop)
-                lengths = np.array(self.sizes[first : leaf + 1], np.int64)
-                parts = tuple(
-                    slice(own.start - span.start, own.stop - span.start)
-                    for own in self.leaves[first : leaf + 1]
-                )
-                yield Run(span, slice(first, leaf + 1), lengths, parts)
+                yield self._together(first, leaf + 1)
                 first = leaf + 1
+
+    def _together(self, first: int, stop: int) -> Run:
+        span = slice(self.offsets[first], self.leaves[stop - 1].stop)
+        parts = tuple(
+            slice(own.start - span.start, own.stop - span.start) for own in self.leaves[first:stop]
+        )
+        return Run(span, slice(first, stop), np.array(self.sizes[first:stop], np.int64), parts)
 
     def _block(self, span: slice) -> Block:
         pieces = tuple(self._pieces(span))

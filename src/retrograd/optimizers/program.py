@@ -27,10 +27,10 @@ says why a program cannot.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from retrograd.errors import ArgumentError
 
@@ -43,6 +43,7 @@ __all__ = [
     "RaiseTo",
     "Statement",
     "Transform",
+    "Walk",
     "add",
     "decay",
     "raise_to",
@@ -226,11 +227,53 @@ def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(inspect.signature(function).parameters)
 
 
+def reads_of(statement: Statement) -> tuple[str, ...]:
+    """All that a statement reads, by name."""
+    source = (statement.source,) if isinstance(statement, AddScaled) else ()
+    return (*source, *statement.reads)
+
+
 def reads_gradient(statement: Statement) -> bool:
     """Whether a statement's increment depends on the gradient."""
-    if isinstance(statement, AddScaled):
-        return statement.source == GRADIENT
-    return GRADIENT in statement.reads
+    return GRADIENT in reads_of(statement)
+
+
+def _is_local(statement: Statement) -> bool:
+    """Whether each element of what a statement does depends on its own element only."""
+    if isinstance(statement, Add):
+        return statement.elementwise
+    return not isinstance(statement, RaiseTo)
+
+
+class Walk(NamedTuple):
+    """Statements that one walk over the slots carries out, stretch by stretch, in their order.
+
+    Attributes:
+        decays: come first; no statement of the walk before them reads or changes their slots.
+        others: a single one, if its elements do not stand alone.
+    """
+
+    decays: tuple[Decay, ...]
+    others: tuple[Add | AddScaled | RaiseTo, ...]
+
+
+def _walks(statements: Iterable[Statement]) -> Iterator[Walk]:
+    """The statements in as few walks as their order allows."""
+    decays: list[Decay] = []
+    others: list[Add | AddScaled | RaiseTo] = []
+    met: set[str] = set()
+    for statement in statements:
+        changed = {other.slot for other in others}
+        again = statement.slot in (met if isinstance(statement, Decay) else changed)
+        if again or (others and not (_is_local(statement) and _is_local(others[-1]))):
+            yield Walk(tuple(decays), tuple(others))
+            decays, others, met = [], [], set()
+        if isinstance(statement, Decay):
+            decays.append(statement)
+        else:
+            others.append(statement)
+        met.update((statement.slot, *reads_of(statement)))
+    yield Walk(tuple(decays), tuple(others))
 
 
 @dataclass(frozen=True)
@@ -331,6 +374,11 @@ class Program:
         for reader in (*self.transforms, *self.statements):
             names.update(dict.fromkeys(reader.reads))
         return tuple(n for n in names if n not in GIVEN and n not in self.all_slots)
+
+    @cached_property
+    def walks(self) -> tuple[Walk, ...]:
+        """The statements, in the walks over the slots that carry them out."""
+        return tuple(_walks(self.statements))
 
     @cached_property
     def readers(self) -> tuple[Statement, ...]:
