@@ -2,7 +2,7 @@
 
 A rule is plain NumPy code. Applied to traced values it is itself traced, so derivatives of
 derivatives follow. `ans` is the value of the function, `g` a cotangent of it, `d` a tangent of
-one argument:
+one argument, both for the rule to use as it likes:
 
     vjp(g, ans, *args, **kwargs) -> cotangent of the argument      (reverse mode)
     jvp(d, ans, *args, **kwargs) -> tangent of the result          (forward mode)
@@ -25,12 +25,14 @@ Example:
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from retrograd.autodiff import primitive as _engine
 from retrograd.autodiff.box import OPERATORS
 from retrograd.autodiff.own_rules import counted
 from retrograd.autodiff.primitive import Primitive, elementwise, linear, match, multilinear
+from retrograd.autodiff.records import own
 from retrograd.autodiff.tape import missing as _missing
 from retrograd.errors import ArgumentError
 
@@ -99,9 +101,10 @@ def defvjp(function: Callable[..., Any], *vjps: Rule | None) -> None:
         np.float64(3.0)
     """
     for known in _known(function):
-        known.vjps = [_stated(rule, known, i, "reverse") for i, rule in enumerate(vjps)]
+        stated = [_stated(rule, known, i, "reverse") for i, rule in enumerate(vjps)]
+        known.vjps = [_with_its_own(rule) for rule in stated]
         known.pullback = known.add_into = known.stackings = None
-        known.reads = [_engine.reads_of(rule, -2) for rule in known.vjps]
+        known.reads = [_engine.reads_of(rule, -2) for rule in stated]
         known.plans.clear()
         known.keywords.clear()
         known.evaluate = counted(known.evaluate)
@@ -122,7 +125,8 @@ def defjvp(function: Callable[..., Any], *jvps: Rule | None) -> None:
         np.float64(2.0)
     """
     for known in _known(function):
-        known.jvps = [_stated(rule, known, i, "forward") for i, rule in enumerate(jvps)]
+        stated = [_stated(rule, known, i, "forward") for i, rule in enumerate(jvps)]
+        known.jvps = [_with_its_own(rule) for rule in stated]
         known.pushforward = None
         known.keywords.clear()
         known.evaluate = counted(known.evaluate)
@@ -148,3 +152,13 @@ def _stated(rule: Rule | None, known: Primitive, argnum: int, mode: str) -> Rule
             f"{known.name}: the {mode}-mode rule of argument {argnum} is {rule!r}; give a function"
         )
     return rule
+
+
+def _with_its_own(rule: Rule) -> Rule:
+    """The rule, given a cotangent or tangent that it may write to."""
+
+    @wraps(rule)
+    def given(g: Any, *args: Any, **kwargs: Any) -> Any:
+        return rule(own(g), *args, **kwargs)
+
+    return given

@@ -41,9 +41,15 @@ def both_sides(w: Any, b: Any, x: Any) -> Any:
     return w @ (x[0] @ w) + (b + x @ w) @ w
 
 
+def columns_in_another_layout(w: Any, b: Any, x: Any) -> Any:
+    # Plain sums and slopes could be in either order of memory, and products look at it.
+    x = rnp.tanh((w @ (x + b).T).T - b)
+    return rnp.matmul(x, w[:, ::-1]) + 0.1 * (x @ w) @ w.T
+
+
 LAYERS = [
     rows_times_weights, weights_times_columns, vector_times_weights, weights_times_vector,
-    both_sides,
+    both_sides, columns_in_another_layout,
 ]  # fmt: skip
 
 
@@ -213,3 +219,71 @@ def test_rules_of_ones_own_take_the_place_of_stacking():
     x = _normal(2, 3)
     found = rg.grad(lambda y: np.sum(doubled(x, y) + doubled(x, y)))(np.ones((3, 2)))
     np.testing.assert_allclose(found, 4 * x.T @ np.ones((2, 2)))
+
+
+def test_operands_may_be_lists() -> None:
+    w = np.arange(16.0).reshape(4, 4)
+    rows = [[1.0, 2.0, 3.0, i] for i in range(5)]
+    found = rg.grad(lambda w: sum(np.sum(np.dot(w, row)) for row in rows))(w)
+    np.testing.assert_array_equal(found, np.tile(np.sum(rows, 0), (4, 1)))
+    found = rg.grad(lambda w: sum(np.sum(rnp.dot(row, w)) for row in rows))(w)
+    np.testing.assert_array_equal(found, np.tile(np.sum(rows, 0), (4, 1)).T)
+
+
+def _by_extension() -> Any:
+    sine = rg.extend.primitive(np.sin)
+
+    def pull(g: Any, ans: Any, x: Any) -> Any:
+        g *= np.cos(x)
+        return g
+
+    defvjp(sine, pull)
+    return sine
+
+
+def _by_custom_vjp() -> Any:
+    def rule(x: Any) -> Any:
+        def pull(g: Any) -> Any:
+            g *= np.cos(x)
+            return (g,)
+
+        return np.sin(x), pull
+
+    return rg.custom_vjp(np.sin, rule)
+
+
+def _by_autograd() -> Any:
+    from retrograd.compat.autograd import extend
+
+    sine = extend.primitive(np.sin)
+
+    def maker(ans: Any, x: Any) -> Any:
+        def pull(g: Any) -> Any:
+            g *= np.cos(x)
+            return g
+
+        return pull
+
+    extend.defvjp(sine, maker)
+    return sine
+
+
+@pytest.mark.parametrize("sine", [_by_extension(), _by_custom_vjp(), _by_autograd()])
+def test_a_rule_that_writes_to_its_cotangent_harms_nobody_else(sine: Any) -> None:
+    w, b = parameters()
+    x, bias = _normal(3, 6), _normal(3, 6)
+
+    def loss(sine: Any) -> Any:
+        def function(w: Any, b: Any, bias: Any) -> Any:
+            h = x
+            for _ in range(20):
+                h = b + (bias + sine(h @ w))
+            return np.sum(h * h)
+
+        return function
+
+    found = rg.grad(loss(sine), argnum=(0, 1, 2))(w, b, bias)
+    for one, expected in zip(
+        found, rg.grad(loss(np.sin), argnum=(0, 1, 2))(w, b, bias), strict=True
+    ):
+        np.testing.assert_allclose(one, expected, rtol=1e-12)

@@ -203,7 +203,7 @@ class _CustomVjp(_Custom):
         """The cotangents of the operands; None for zero."""
         leaves = [None] * len(self.result_leaves)
         for place, c in zip(self.result_places, cotangents, strict=True):
-            leaves[place] = c
+            leaves[place] = records.own(c)
         found = pullback(tree.unflatten(self.result_structure, leaves))
         arguments = self.arguments(values)
         if not isinstance(found, tuple) or len(found) != len(arguments):

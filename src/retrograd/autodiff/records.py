@@ -325,3 +325,8 @@ def along(d: Any, x: Any, name: str) -> Any:
     if not np.can_cast(d.dtype, wanted, "same_kind"):
         raise ArgumentError(f"{name}: dtype {d.dtype} was given for a value of dtype {wanted}")
     return d.astype(wanted) if isinstance(d, Box) else d.astype(wanted)[()]
+
+
+def own(x: Any) -> Any:
+    """A cotangent or tangent for a user's rule, which may write to it: others hold the array."""
+    return x.copy() if type(x) is np.ndarray else x

@@ -406,7 +406,11 @@ def _is_own(found: list[Any], node: int) -> bool:
     """Whether a cotangent is an array that nobody else holds."""
     p = found[node]
     return (
-        type(p) is np.ndarray and getrefcount(p) <= _LISTED and p.base is None and p.flags.writeable
+        type(p) is np.ndarray
+        and getrefcount(p) <= _LISTED
+        and p.base is None
+        and p.flags.writeable
+        and p.flags.c_contiguous
     )
 
 
@@ -416,7 +420,14 @@ def _accumulate(found: list[Any], node: int, c: Any) -> None:
     The caller holds `c` in one variable.
     """
     p = found[node]
-    if type(p) is np.ndarray is type(c) and p.shape == c.shape and p.dtype is c.dtype:
+    # Of one layout, because the sum of two has another one when it is not taken in place, and what
+    # a product makes of it then has other last bits: in place or not, the bits are to be the same.
+    if (
+        type(p) is np.ndarray is type(c)
+        and p.shape == c.shape
+        and p.strides == c.strides
+        and p.dtype is c.dtype
+    ):
         if getrefcount(p) <= _LISTED and p.base is None and p.flags.writeable:
             np.add(p, c, p)
         elif getrefcount(c) <= _HANDED and c.base is None and c.flags.writeable:

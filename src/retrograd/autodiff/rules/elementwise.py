@@ -101,7 +101,9 @@ tanh_slope = elementwise(_tanh_slope, lambda ans, y: -2 * y)
 def _tanh_vjp(g: Any, ans: Any, x: Any) -> Any:
     if type(g) is np.ndarray and type(ans) is np.ndarray and g.dtype is ans.dtype:
         slope = _tanh_slope(ans)
-        return np.multiply(slope, g, out=slope)
+        # In place in one layout only: in another, products of the result have other last bits than
+        # they have where it is traced.
+        return np.multiply(slope, g, out=slope) if slope.strides == g.strides else g * slope
     return match(g * tanh_slope(ans), x)
 
 

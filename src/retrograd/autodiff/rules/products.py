@@ -139,10 +139,15 @@ def _stackable(rows: int, left: int, right: int) -> bool:
     return rows * (left + right) <= left * right
 
 
+def _are_alike(g: Any, x: Any, y: Any) -> bool:
+    """Whether all are arrays of one dtype; an operand may be a list."""
+    return getattr(x, "dtype", None) is g.dtype is getattr(y, "dtype", None)
+
+
 def _left_factors(g: Any, ans: Any, x: Any, y: Any) -> tuple[Any, Any] | None:
     """What the cotangent of `x` in `x @ y` is made of, by rows."""
     shape, other = shape_of(x), shape_of(y)
-    if len(shape) != 2 or not other or not y.dtype is g.dtype is x.dtype:
+    if len(shape) != 2 or not other or not _are_alike(g, x, y):
         return None
     if len(other) == 1:
         return g, y
@@ -152,7 +157,7 @@ def _left_factors(g: Any, ans: Any, x: Any, y: Any) -> tuple[Any, Any] | None:
 def _right_factors(g: Any, ans: Any, x: Any, y: Any) -> tuple[Any, Any] | None:
     """What the cotangent of `y` in `x @ y` is made of, by rows."""
     shape, other = shape_of(y), shape_of(x)
-    if len(shape) != 2 or not other or not x.dtype is g.dtype is y.dtype:
+    if len(shape) != 2 or not other or not _are_alike(g, x, y):
         return None
     if len(other) == 1:
         return x, g

@@ -93,7 +93,10 @@ class Call(Opaque):
         if self.stated.pull is None:
             owner = self.owners[self.places[wanted[0]]]
             raise self.stated.missing(owner.argument, "reverse")
-        g = [records.zeros(y) if c is None else c for c, y in zip(cotangents, ans, strict=True)]
+        g = [
+            records.zeros(y) if c is None else records.own(c)
+            for c, y in zip(cotangents, ans, strict=True)
+        ]
         return self._pulled(self.arguments(values), wanted, g, ans)
 
     def pushed(
