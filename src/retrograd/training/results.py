@@ -116,7 +116,6 @@ class Results:
         """Put what `export` gave in place."""
         for name, bar in self.bars.items():
             bar[...] = arrays[f"slot/{name}"]
-        self.bars["gradient"].fill(0.0)  # files of earlier versions have what is over by then
         for name, table in self.tables.items():
             table[...] = arrays[f"table/{name}"]
         copies = [arrays.get(f"hyper/{i}") for i in range(len(self.active))]
