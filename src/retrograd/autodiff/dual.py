@@ -8,8 +8,7 @@ import numpy as np
 
 from retrograd.autodiff.box import Box
 from retrograd.autodiff.capture import operand
-from retrograd.autodiff.primitive import shape_of
-from retrograd.autodiff.tape import add, push_forward
+from retrograd.autodiff.tape import full, push_binary, push_forward
 from retrograd.autodiff.trace import Trace, Traced, escaped
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ class Dual(Trace):
             return self.apply(primitive, (x,), {})
         value = x.value
         ans = primitive.evaluate(value) if self.level == 1 else primitive(value)
-        return self._moving(ans, primitive.jvps[0](x.node, ans, value))
+        return self._moving(ans, full(primitive.jvps[0](x.node, ans, value), ans))
 
     def binary(self, primitive: Primitive, x: Any, y: Any) -> Any:
         """`apply` to two values, if both are of this trace or plain numbers and arrays."""
@@ -72,21 +71,11 @@ class Dual(Trace):
         if isinstance(y, Traced):
             y, second = y.value, y.node
         ans = primitive.evaluate(x, y) if self.level == 1 else primitive(x, y)
-        tangent = None
-        if first is not None:
-            tangent = primitive.jvps[0](first, ans, x, y)
-        if second is not None:
-            tangent = add(tangent, primitive.jvps[1](second, ans, x, y))
-        return self._moving(ans, tangent)
+        return self._moving(ans, push_binary(primitive, first, second, ans, x, y))
 
     def _moving(self, ans: Any, tangent: Any) -> Any:
         """A value with its tangent, of which None is zero."""
-        if tangent is None:
-            return ans
-        shape = ans.shape if type(ans) is np.ndarray else shape_of(ans)
-        if (tangent.shape if type(tangent) is np.ndarray else shape_of(tangent)) != shape:
-            tangent = np.broadcast_to(tangent, shape)
-        return Box(ans, tangent, self)
+        return ans if tangent is None else Box(ans, tangent, self)
 
 
 def _is_known(x: Any, trace: Dual) -> bool:

@@ -153,7 +153,7 @@ def _pushed_basis(record: Record, number: int, factor: Any) -> list[Any]:
 
     def push(direction: Any) -> list[Any]:
         found = record.tape.push({number: direction if factor == 1 else direction * factor})
-        return [found.get(node) for node in record.nodes]
+        return [None if node is None else found[node] for node in record.nodes]
 
     x = record.inputs[number]
     return _over_basis(record, x, push, record.values)

@@ -89,12 +89,7 @@ def linearize(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, .
     record = Record(f, primals, has_aux=has_aux)
 
     def push(*tangents: Any) -> Any:
-        directions = records.tangents(tangents, record.given, primals)
-        found = record.tape.push({i: d for i, d in enumerate(directions) if d is not None})
-        pushed = [found.get(node) for node in record.nodes]
-        del found
-        pushed = records.pushed(pushed, record.values)
-        return tree.unflatten(record.result_structure, pushed)
+        return record.push(records.tangents(tangents, record.given, primals))
 
     result = record.result()
     return (result, push, record.aux) if has_aux else (result, push)

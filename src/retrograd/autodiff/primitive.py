@@ -549,6 +549,16 @@ def match(g: Any, x: Any) -> Any:
             return g if g.shape == shape else _sum_to(g, shape)
     elif kind is float and type(g) in (float, np.float64):
         return g
+    elif isinstance(g, Traced) and type(g.value) is np.ndarray:
+        own = x.value if isinstance(x, Traced) else x
+        if type(own) in (np.ndarray, Shadow) and g.value.dtype is own.dtype:
+            shape = own.shape
+            return g if g.value.shape == shape else _sum_to(g, shape)
+    return _match_any(g, x)
+
+
+def _match_any(g: Any, x: Any) -> Any:
+    """`match` of whatever kinds."""
     shape = shape_of(x)
     if shape_of(g) != shape:
         g = _sum_to(g, shape)

@@ -122,15 +122,24 @@ class Record:
         primals: its arguments.
         has_aux: whether it returns `(result, aux)`.
         lean: whether the tape will be pulled only.
+        alone: whether nobody else writes to the primals and the result while this is in use; they
+            are not copied then.
     """
 
-    __slots__ = ("aux", "given", "inputs", "nodes", "result_structure", "tape", "values")
+    __slots__ = ("_apart", "aux", "given", "inputs", "nodes", "result_structure", "tape", "values")
 
     def __init__(
-        self, f: Function, primals: Sequence[Any], *, has_aux: bool = False, lean: bool = False
+        self,
+        f: Function,
+        primals: Sequence[Any],
+        *,
+        has_aux: bool = False,
+        lean: bool = False,
+        alone: bool = False,
     ) -> None:
         self.given = Inputs(primals)
-        self.inputs = [apart(leaf) for leaf in self.given.values]
+        self._apart = _as_it_is if alone else apart
+        self.inputs = [self._apart(leaf) for leaf in self.given.values]
         with Tape(lean=lean) as tape:
             boxes = [tape.watch(leaf) for leaf in self.inputs]
             result, aux = split(f(*self.given.with_values(boxes)), has_aux)
@@ -142,7 +151,7 @@ class Record:
 
     def result(self) -> Any:
         """The result, in arrays of its own: the caller may write to them, the tape needs its."""
-        return tree.unflatten(self.result_structure, [apart(value) for value in self.values])
+        return tree.unflatten(self.result_structure, list(map(self._apart, self.values)))
 
     def seeds(self, cotangent: Any) -> dict[int, Any]:
         """The cotangents of the result by node."""
@@ -154,6 +163,17 @@ class Record:
                 if node is not None:
                     seeds[node] = seeds[node] + c if node in seeds else c
         return seeds
+
+    def push(self, directions: Sequence[Any]) -> Any:
+        """The tangent of the result from those of the differentiated leaves; None is zero."""
+        found = self.tape.push({i: d for i, d in enumerate(directions) if d is not None})
+        parts = [None if node is None else found[node] for node in self.nodes]
+        del found
+        return tree.unflatten(self.result_structure, pushed(parts, self.values))
+
+
+def _as_it_is(x: Any) -> Any:
+    return x
 
 
 def apart(x: Any) -> Any:

@@ -324,20 +324,34 @@ class Tape(Trace):
                 raise
         return inputs
 
-    def push(self, tangents: dict[int, Any]) -> dict[int, Any]:
-        """Tangents of all nodes that depend on the inputs, given those of inputs (by node)."""
-        found = dict(tangents)
+    def push(self, tangents: dict[int, Any]) -> list[Any]:
+        """Tangents of all nodes, given those of inputs (by node); None is zero."""
+        found: list[Any] = [None] * len(self.entries)
+        for node, tangent in tangents.items():
+            found[node] = tangent
         for node, entry in enumerate(self.entries):
             if entry is None:
                 continue
-            primitive, ans, args, kwargs, parents = unpacked(entry)
-            active = [
-                (argnum, found[parent]) for argnum, parent in enumerate(parents) if parent in found
-            ]
-            if active:
-                tangent = push_forward(primitive, active, ans, args, kwargs)
-                if tangent is not None:
-                    found[node] = tangent
+            primitive = entry[0]
+            try:
+                if primitive.pushforward is not None or primitive.outputs:
+                    found[node] = _push_any(found, *unpacked(entry))
+                elif len(entry) == _UNARY:
+                    _, ans, x, parent = entry
+                    d = found[parent]
+                    if d is not None:
+                        found[node] = full(primitive.jvps[0](d, ans, x), ans)
+                elif len(entry) == _BINARY:
+                    _, ans, x, y, first, second = entry
+                    d = None if first is None else found[first]
+                    e = None if second is None else found[second]
+                    if d is not None or e is not None:
+                        found[node] = push_binary(primitive, d, e, ans, x, y)
+                else:
+                    found[node] = _push_any(found, *entry)
+            except IndexError:
+                _check_pushed(primitive, found, unpacked(entry)[4])
+                raise
         return found
 
 
@@ -445,6 +459,31 @@ def _check_stated(primitive: Primitive, parents: Sequence[int | None]) -> None:
             raise missing(primitive, argnum, "reverse") from None
 
 
+def _push_any(
+    found: list[Any],
+    primitive: Primitive,
+    ans: Any,
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    parents: Sequence[int | None],
+) -> Any:
+    """The tangent of the result of a call of whatever kind."""
+    active = [
+        (argnum, found[parent])
+        for argnum, parent in enumerate(parents)
+        if parent is not None and found[parent] is not None
+    ]
+    return push_forward(primitive, active, ans, args, kwargs) if active else None
+
+
+def _check_pushed(primitive: Primitive, found: list[Any], parents: Sequence[int | None]) -> None:
+    """Raise if an argument moves for which there is no rule."""
+    for argnum, parent in enumerate(parents):
+        moves = parent is not None and found[parent] is not None
+        if moves and argnum >= len(primitive.jvps):
+            raise missing(primitive, argnum, "forward") from None
+
+
 def push_forward(
     primitive: Primitive,
     active: Sequence[tuple[int, Any]],
@@ -464,9 +503,25 @@ def push_forward(
         if argnum >= len(jvps):
             raise missing(primitive, argnum, "forward")
         total = add(total, jvps[argnum](tangent, ans, *args, **kwargs))
-    if not primitive.outputs and total is not None and shape_of(total) != shape_of(ans):
-        total = np.broadcast_to(total, shape_of(ans))
-    return total
+    return total if primitive.outputs else full(total, ans)
+
+
+def push_binary(primitive: Primitive, first: Any, second: Any, ans: Any, x: Any, y: Any) -> Any:
+    """`push_forward` of two arguments and their tangents, by rules alone; None is zero."""
+    total = None if first is None else primitive.jvps[0](first, ans, x, y)
+    if second is not None:
+        total = add(total, primitive.jvps[1](second, ans, x, y))
+    return full(total, ans)
+
+
+def full(tangent: Any, ans: Any) -> Any:
+    """A tangent in the shape of the value that it belongs to; None is zero."""
+    if tangent is None:
+        return None
+    shape = ans.shape if type(ans) is np.ndarray else shape_of(ans)
+    if (tangent.shape if type(tangent) is np.ndarray else shape_of(tangent)) != shape:
+        return np.broadcast_to(tangent, shape)
+    return tangent
 
 
 def add(p: Any, c: Any) -> Any:

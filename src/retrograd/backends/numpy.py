@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrograd.autodiff import grad, jvp, linearize, tree, value_and_grad, value_of, vjp
+from retrograd.autodiff import grad, jvp, tree, value_and_grad, value_of, vjp
 from retrograd.autodiff.box import Box
 from retrograd.autodiff.own_rules import looking_for_rules
 from retrograd.autodiff.primitive import Everywhere, Primitive, elementwise
+from retrograd.autodiff.records import Record, tangents
 from retrograd.autodiff.rules.joining import array
 from retrograd.autodiff.trace import Traced
 from retrograd.errors import DifferentiationError, MissingRuleError
@@ -179,16 +180,16 @@ class NumpyBackend:
         Returns:
             `(gradient, along)`, where `along(direction)` gives the other two results.
         """
-        found = _unless_rules(lambda: linearize(_gradients(loss, active, rebuild, step), w))
-        if found is None:
+        gradients = _gradients(loss, active, rebuild, step)
+        record = _unless_rules(lambda: Record(gradients, (w,), alone=True))
+        if record is None:
             return _pulled_back(loss, w, active, rebuild, step)
-        result, push = found
 
         def along(direction: Any) -> tuple[Any, list[Any]]:
-            pushed = push(direction)
+            pushed = record.push(tangents((direction,), record.given, (w,)))
             return pushed[0], pushed[1] if active else []
 
-        return result[0], along
+        return record.result()[0], along
 
     @staticmethod
     def differentiable(
