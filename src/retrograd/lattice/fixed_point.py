@@ -159,10 +159,10 @@ class FixedPoint:
         _check_out(out, integers.shape[1:], np.dtype(np.float64))
         source, target = integers.reshape(self.words, -1), out.reshape(-1)
         scratch = self._scratch(1, target.size, np.float64)[0]
+        unit = self.resolution * 2.0 ** (LIMB * (self.words - 1)) * scale
         for span in self._chunks(target.size):
-            sum_words(source[:, span], self.radix, target[span], scratch)
-        if np.ndim(scale) or scale != 1:
-            np.multiply(out, scale, out=out)
+            each = unit.reshape(-1)[span] if isinstance(unit, np.ndarray) else unit
+            sum_words(source[:, span], each, target[span], scratch)
         return out
 
     def _one_word(

@@ -86,15 +86,15 @@ def _round_wide(
             np.copyto(word, rounded, casting="unsafe")
 
 
-def sum_words(integers: Integers, radix: int, out: Floats, scratch: Floats) -> None:
-    """out = integers * 2**-radix, within one unit in the last place.
+def sum_words(integers: Integers, unit: float | Floats, out: Floats, scratch: Floats) -> None:
+    """out = first words * unit, and what the other words add, within one unit in the last place.
 
     The words are added from the first. That sum is exact as long as it is so small that a later
     word could cancel it.
 
     Args:
         integers: (words, n).
-        radix: the binary digits after the point of the whole integer.
+        unit: what a one of the first words stands for, a number or (n,).
         out: (n,), overwritten.
         scratch: (n,) or longer, overwritten.
     """
@@ -106,4 +106,4 @@ def sum_words(integers: Integers, radix: int, out: Floats, scratch: Floats) -> N
         np.copyto(word, limb)
         np.multiply(word, scale, out=word)
         np.add(out, word, out=out)
-    np.multiply(out, 2.0 ** (LIMB * (len(integers) - 1) - radix), out=out)
+    np.multiply(out, unit, out=out)
