@@ -48,13 +48,16 @@ sys.exit(main({words!r}))
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_a_missing_library_is_one_clean_message(backend: str, tmp_path: Path) -> None:
     out = tmp_path / "study"
+    out.mkdir()
+    (out / "notes.txt").write_text("mine")
     words = ["learn", "schedule", "--backend", backend, *SMALL, "--out", str(out)]
     code = WITHOUT.format(missing=backend, words=words)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 2
     assert f'pip install "retrograd[{backend}]"' in done.stderr
     assert "Traceback" not in done.stderr
-    assert not out.exists()
+    assert "taken" not in done.stdout + done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["study"]
 
 
 @pytest.mark.parametrize(

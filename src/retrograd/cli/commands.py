@@ -79,7 +79,10 @@ def schedule(
             added to its name.
         quiet: Say nothing but where the report lies.
     """
+    from retrograd.experiments.array_library import check_installed
+
     settings.validate()
+    check_installed(settings.backend)
     folder = free_folder(out)
     if not quiet and folder != out:
         say(f"{out} is taken; this study goes to {folder}.")
