@@ -7,12 +7,18 @@ from typing import Any
 import numpy as np
 
 from retrograd import Diagnostics
-from retrograd.adjoints import Adjoint
+from retrograd.adjoints import Adjoint, Stored
 from retrograd.optimizers import Optimizer
 from retrograd.training.in_floats import FloatTraining
 from retrograd.training.on_lattice import LatticeTraining
 from retrograd.training.problem import problem_of
 from retrograd.training.run import Run
+
+
+class InFloats(Stored):
+    """Every state, of training in floats."""
+
+    arithmetic = "floats"
 
 
 def make_run(

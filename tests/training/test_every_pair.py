@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from runs import InFloats
 
 from retrograd.adjoints import ADJOINTS, Adjoint, Checkpointed, Reversible, Stored
 from retrograd.errors import NotReversibleError
@@ -36,12 +37,6 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "RMSprop without momentum": RMSprop(0.05, smoothing=0.875, momentum=None, epsilon=0.05),
 }
 EXPECTED: dict[str, list[Any]] = {}
-
-
-class InFloats(Stored):
-    """Every state, of training in floats."""
-
-    arithmetic = "floats"
 
 
 def expected(name: str, adjoint: Adjoint) -> list[Any]:

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from runs import make_run, there_and_back
+from runs import InFloats, make_run, there_and_back
 
 import retrograd as rg
 from retrograd.adjoints import Adjoint, Reversible, Stored
 from retrograd.lattice.layout import WHOLE
 from retrograd.optimizers import Optimizer
 from retrograd.testing.optimizers import every_optimizer
-from retrograd.training.on_lattice import LatticeTraining
 
 STEPS = 4
 # A leaf of several stretches, small ones between large ones, and one of a single number.
@@ -22,12 +21,6 @@ SHAPES = ((5,), (250, 280), (), (3, 2), (9000,), (7,))
 OPTIMIZERS = every_optimizer()
 # A norm has one threshold; 1 - rate * decay has few binary digits where the decay is 1/4.
 ALONE = {"threshold", "decay"}
-
-
-class InFloats(Stored):
-    """Every state, of training in floats."""
-
-    arithmetic = "floats"
 
 
 def weights() -> list[Any]:
@@ -57,7 +50,7 @@ def swept(optimizer: Optimizer, adjoint: Adjoint) -> list[Any]:
     hyper = tuple(float(x) for x in np.linspace(0.5, 1.5, len(SHAPES)))
     run, inputs = make_run(loss, weights(), hyper, optimizer, STEPS, adjoint)
     bars = there_and_back(run, inputs)
-    if isinstance(run.trajectory, LatticeTraining) and isinstance(adjoint, Reversible):
+    if isinstance(adjoint, Reversible):
         last = run.trajectory.fingerprint()
         run.trajectory.to_first()
         assert last == run.trajectory.fingerprint()

@@ -150,7 +150,7 @@ class Record:
         self.aux = plain(aux, tape)
 
     def result(self) -> Any:
-        """The result, in arrays of its own: the caller may write to them, the tape needs its."""
+        """The result; unless `alone`, in arrays of its own: the tape needs those that it has."""
         return tree.unflatten(self.result_structure, list(map(self._apart, self.values)))
 
     def seeds(self, cotangent: Any) -> dict[int, Any]:

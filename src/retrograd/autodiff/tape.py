@@ -333,25 +333,18 @@ class Tape(Trace):
             if entry is None:
                 continue
             primitive = entry[0]
-            try:
-                if primitive.pushforward is not None or primitive.outputs:
-                    found[node] = _push_any(found, *unpacked(entry))
-                elif len(entry) == _UNARY:
-                    _, ans, x, parent = entry
-                    d = found[parent]
-                    if d is not None:
-                        found[node] = full(primitive.jvps[0](d, ans, x), ans)
-                elif len(entry) == _BINARY:
-                    _, ans, x, y, first, second = entry
-                    d = None if first is None else found[first]
-                    e = None if second is None else found[second]
-                    if d is not None or e is not None:
-                        found[node] = push_binary(primitive, d, e, ans, x, y)
-                else:
-                    found[node] = _push_any(found, *entry)
-            except IndexError:
-                _check_pushed(primitive, found, unpacked(entry)[4])
-                raise
+            if len(entry) == _UNARY and len(primitive.jvps) > 0:
+                _, ans, x, parent = entry
+                d = found[parent]
+                if d is not None:
+                    found[node] = full(primitive.jvps[0](d, ans, x), ans)
+            elif len(entry) == _BINARY and len(primitive.jvps) > 1:
+                _, ans, x, y, first, second = entry
+                d = None if first is None else found[first]
+                e = None if second is None else found[second]
+                found[node] = push_binary(primitive, d, e, ans, x, y)
+            else:
+                found[node] = _push_any(found, *unpacked(entry))
         return found
 
 
@@ -474,14 +467,6 @@ def _push_any(
         if parent is not None and found[parent] is not None
     ]
     return push_forward(primitive, active, ans, args, kwargs) if active else None
-
-
-def _check_pushed(primitive: Primitive, found: list[Any], parents: Sequence[int | None]) -> None:
-    """Raise if an argument moves for which there is no rule."""
-    for argnum, parent in enumerate(parents):
-        moves = parent is not None and found[parent] is not None
-        if moves and argnum >= len(primitive.jvps):
-            raise missing(primitive, argnum, "forward") from None
 
 
 def push_forward(
