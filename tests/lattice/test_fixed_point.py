@@ -293,3 +293,16 @@ def test_refuses_other_wide_radices(words: int, radix: int) -> None:
 def test_refuses_other_numbers_of_words(words: int) -> None:
     with pytest.raises(ArgumentError, match=f"words is {words}; give 1, 2 or 3"):
         FixedPoint(4, words)
+
+
+@pytest.mark.parametrize("words", [1, 2, 3])
+def test_values_meet_their_own_scales_beyond_the_first_chunk(words: int) -> None:
+    """Whatever is worked on at once, an element times its scale is what it is alone."""
+    lattice = FixedPoint(30, words)
+    rng = np.random.default_rng(words)
+    integers = lattice.quantize(rng.normal(size=LONG))
+    scales = rng.uniform(0.5, 1.0, LONG)
+    plain = lattice.value(integers)
+    found = lattice.value(integers, scale=scales)
+    np.testing.assert_array_equal(found, plain * scales)
+    np.testing.assert_array_equal(lattice.value(integers, scale=0.75), plain * 0.75)
