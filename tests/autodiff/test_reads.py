@@ -80,7 +80,10 @@ def test_no_rule_reads_what_a_tape_has_let_go(function, dtype, monkeypatch) -> N
         if dtype.kind == "c" and not sample.is_complex:
             continue
         call, inputs = sample.closed(called(function)), sample.inputs(dtype.type)
+        # SciPy's logm draws from NumPy's global generator, and its last bits can depend on that.
+        state = np.random.get_state()
         expected = derivatives(call, inputs)
+        np.random.set_state(state)
         with monkeypatch.context() as patch:
             patch.setattr(reads, "SMALL", -1)
             patch.setattr(tape, "SMALL", -1)
